@@ -1,0 +1,118 @@
+/**
+ * Byte strings as core needs them: UTF-8, hexadecimal, order. Written out because core also runs in the evaluator's
+ * realm, which has neither `Buffer` nor `TextEncoder`.
+ */
+
+/** Orders by unsigned bytes, as `memcmp` does; a prefix comes first. Equal strings give 0. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+/**
+ * Orders strings by their UTF-8 bytes. JavaScript's own order is by UTF-16 units, which differs beyond the BMP:
+ * there a surrogate (0xd800–0xdfff) must come after every other unit.
+ */
+export function compareUtf8(a: string, b: string): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    const xIsSurrogate = (x & 0xf800) === 0xd800;
+    const yIsSurrogate = (y & 0xf800) === 0xd800;
+    return xIsSurrogate === yIsSurrogate ? x - y : xIsSurrogate ? 1 : -1;
+  }
+  return a.length - b.length;
+}
+
+/** A record's keys in the order in which they are hashed. */
+export const sortedKeys = (record: Readonly<Record<string, unknown>>): string[] =>
+  Object.keys(record).sort(compareUtf8);
+
+/** Writes `text` as UTF-8 at `offset` and returns the offset behind it. A lone surrogate becomes U+FFFD, as everywhere. */
+export function writeUtf8(text: string, into: Uint8Array, offset: number): number {
+  let at = offset;
+  for (let i = 0; i < text.length; i++) {
+    let code = text.charCodeAt(i);
+    if (code < 0x80) {
+      into[at++] = code;
+      continue;
+    }
+    if ((code & 0xf800) === 0xd800) {
+      const low = code < 0xdc00 ? text.charCodeAt(i + 1) : Number.NaN;
+      if (low >= 0xdc00 && low <= 0xdfff) {
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        i++;
+      } else {
+        code = 0xfffd;
+      }
+    }
+    if (code < 0x800) {
+      into[at++] = 0xc0 | (code >> 6);
+    } else {
+      if (code < 0x10000) {
+        into[at++] = 0xe0 | (code >> 12);
+      } else {
+        into[at++] = 0xf0 | (code >> 18);
+        into[at++] = 0x80 | ((code >> 12) & 0x3f);
+      }
+      into[at++] = 0x80 | ((code >> 6) & 0x3f);
+    }
+    into[at++] = 0x80 | (code & 0x3f);
+  }
+  return at;
+}
+
+/** The number of bytes that `writeUtf8` writes at most. */
+export const maxUtf8Length = (text: string): number => text.length * 3;
+
+export function utf8(text: string): Uint8Array {
+  const bytes = new Uint8Array(maxUtf8Length(text));
+  return bytes.slice(0, writeUtf8(text, bytes, 0));
+}
+
+/** Decodes strictly: overlong forms, surrogates and stray bytes give `undefined` instead of U+FFFD. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  let text = "";
+  let i = 0;
+  while (i < bytes.length) {
+    const first = bytes[i++] as number;
+    if (first < 0x80) {
+      text += String.fromCharCode(first);
+      continue;
+    }
+    const length = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+    if (first < 0xc2 || first > 0xf4 || i + length > bytes.length) return undefined;
+    let code = first & (0x3f >> length);
+    for (let k = 0; k < length; k++) {
+      const next = bytes[i++] as number;
+      if ((next & 0xc0) !== 0x80) return undefined;
+      code = (code << 6) | (next & 0x3f);
+    }
+    const least = length === 1 ? 0x80 : length === 2 ? 0x800 : 0x10000;
+    if (code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
+    text += String.fromCodePoint(code);
+  }
+  return text;
+}
+
+const HEX = "0123456789abcdef";
+
+export function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += (HEX[byte >> 4] as string) + (HEX[byte & 15] as string);
+  return text;
+}
+
+/** Lower-case hexadecimal only; anything else gives `undefined`. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
