@@ -236,3 +236,13 @@ export const outputNames = (drv: Derivation): string[] => Object.keys(drv.output
 
 /** Whether the engine itself makes the outputs, in process, instead of running a program in the sandbox. */
 export const isBuiltin = (drv: Derivation): boolean => drv.builder.startsWith("builtin:");
+
+/** Everything whose path must be known before the derivation can be resolved: inputs and the root file system. */
+export function neededOutputs(drv: Derivation): DrvOutput[] {
+  const needed: DrvOutput[] = [];
+  for (const hash of Object.keys(drv.inputDrvs) as DrvHash[]) {
+    for (const output of drv.inputDrvs[hash] ?? []) needed.push({ drv: hash, output });
+  }
+  if (drv.rootfs !== null && typeof drv.rootfs === "object") needed.push(drv.rootfs);
+  return needed;
+}

@@ -1,0 +1,87 @@
+/**
+ * What runs in the evaluator's realm: recipe modules in, hashed derivations out, everything as strings and bytes so
+ * that no value of the realm leaves it.
+ */
+
+import { type Derivation, type DrvHash, decodeDerivation, derivationBytes } from "../derivation.ts";
+import { byteSink, decode, decodedList, decodedString } from "../encoding.ts";
+import type { Platform } from "../platform.ts";
+import { RecipeError } from "./failure.ts";
+import { instantiate } from "./instantiate.ts";
+import type { AnyPackage } from "./package.ts";
+import { type FetchRequest, fetchKey, type LocalRequest, type LocalSource, type Pin } from "./source.ts";
+
+/** Functions of the host that the realm may call. What they read is recorded there. */
+export interface RealmHost {
+  readonly platform: Platform;
+  /** Undefined if the lock file has no such entry. */
+  readonly pin: (key: string) => Pin | undefined;
+  readonly local: (request: LocalRequest) => LocalSource;
+  /** Told of every fetch: how `cab lock` finds what to pin. */
+  readonly onFetch: (request: FetchRequest) => void;
+}
+
+export interface Evaluated {
+  /** In the order of the recipes asked for. */
+  readonly roots: readonly { readonly name: string; readonly drv: string }[];
+  /** `encodeGraph` of everything that the roots need. */
+  readonly graph: Uint8Array;
+}
+
+/** Evaluates the default exports of recipe modules. Throws `RecipeError`, or whatever a recipe throws. */
+export function evaluateRecipes(
+  recipes: readonly { readonly name: string; readonly value: unknown }[],
+  host: RealmHost,
+): Evaluated {
+  const packages = recipes.map(({ name, value }) => asPackage(name, value));
+  const { roots, derivations } = instantiate(packages, {
+    platform: host.platform,
+    local: host.local,
+    pin: (request) => {
+      host.onFetch(request);
+      const pin = host.pin(fetchKey(request));
+      if (pin === undefined) throw new RecipeError({ _tag: "NotLocked", key: fetchKey(request) });
+      return pin;
+    },
+  });
+  return {
+    roots: recipes.map(({ name }, i) => ({ name, drv: roots[i] as string })),
+    graph: encodeGraph(derivations),
+  };
+}
+
+function asPackage(name: string, value: unknown): AnyPackage {
+  if (typeof value === "object" && value !== null && "_tag" in value && value._tag === "Package") {
+    return value as AnyPackage;
+  }
+  throw new RecipeError({
+    _tag: "BadRecipe",
+    reason: `the default export of ${name} is ${value === undefined ? "missing" : "not a package"}`,
+    remedy: "export default what a builder such as autotools({ … }) returns",
+  });
+}
+
+/** A set of derivations as one canonical value: a list of (hash, encoding). */
+export function encodeGraph(derivations: ReadonlyMap<DrvHash, Derivation>): Uint8Array {
+  const sink = byteSink();
+  sink.list(derivations.size);
+  for (const [hash, drv] of derivations) {
+    sink.list(2);
+    sink.string(hash);
+    sink.string(derivationBytes(drv));
+  }
+  return sink.bytes();
+}
+
+/** Reads a graph that this engine wrote; undefined if it is damaged. */
+export function decodeGraph(bytes: Uint8Array): Map<DrvHash, Derivation> | undefined {
+  const graph = new Map<DrvHash, Derivation>();
+  for (const entry of decodedList(decode(bytes)) ?? [null]) {
+    const [hash, encoded] = decodedList(entry) ?? [];
+    const drv = encoded instanceof Uint8Array ? decodeDerivation(encoded) : undefined;
+    const text = decodedString(hash);
+    if (drv === undefined || text === undefined) return undefined;
+    graph.set(text as DrvHash, drv);
+  }
+  return graph;
+}

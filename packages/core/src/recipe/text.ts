@@ -1,0 +1,79 @@
+/**
+ * Text with packages in it: what stands in a derivation's arguments and environment before any path is known. A hole
+ * holds an output of a package and becomes its (placeholder) store path when the derivation is made.
+ */
+import type { AnyPackage } from "./package.ts";
+
+/** One output of a package, as a recipe names it: `zlib.outputs.dev`. */
+export interface OutputRef {
+  readonly _tag: "OutputRef";
+  readonly package: AnyPackage;
+  readonly output: string;
+}
+
+export interface Text {
+  readonly _tag: "Text";
+  readonly parts: readonly (string | OutputRef)[];
+}
+
+/** What may stand in a hole of `sh` and `argv`, or as a value in a derivation's environment. A package means its `out`. */
+export type Hole = string | number | AnyPackage | OutputRef | Text | readonly Hole[];
+
+export const text = (...parts: readonly (string | OutputRef)[]): Text => ({ _tag: "Text", parts });
+
+/** The parts of a hole with a list's elements joined by `separator`, and each plain string passed through `quote`. */
+export function partsOf(hole: Hole, separator: string, quote: (plain: string) => string): (string | OutputRef)[] {
+  if (typeof hole === "string" || typeof hole === "number") return [quote(String(hole))];
+  if (isList(hole)) {
+    return hole.flatMap((item, i) => [...(i > 0 ? [separator] : []), ...partsOf(item, separator, quote)]);
+  }
+  switch (hole._tag) {
+    case "Package":
+      return [{ _tag: "OutputRef", package: hole, output: "out" }];
+    case "OutputRef":
+      return [hole];
+    case "Text":
+      return [...hole.parts];
+  }
+}
+
+/** Text as it stands: a list's elements are separated by one space. */
+export const toText = (hole: Hole): Text => text(...partsOf(hole, " ", (plain) => plain));
+
+export const concat = (...holes: readonly Hole[]): Text => text(...holes.flatMap((hole) => [...toText(hole).parts]));
+
+/** A value that can be written as JSON once its outputs are paths; store paths need no escaping in JSON. */
+export type JsonHole =
+  | string
+  | number
+  | boolean
+  | null
+  | AnyPackage
+  | OutputRef
+  | Text
+  | readonly JsonHole[]
+  | { readonly [key: string]: JsonHole | undefined };
+
+/** Canonical JSON (keys in the order given, no white space) with outputs in it. Absent properties are left out. */
+export function json(value: JsonHole): Text {
+  if (value === null || typeof value !== "object") return text(JSON.stringify(value));
+  if (isList(value)) {
+    return concat("[", ...value.flatMap((item, i) => [...(i > 0 ? [","] : []), json(item)]), "]");
+  }
+  if (isReference(value)) {
+    return text('"', ...toText(value).parts.map((part) => (typeof part === "string" ? escaped(part) : part)), '"');
+  }
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return concat(
+    "{",
+    ...entries.flatMap(([key, item], i) => [`${i > 0 ? "," : ""}${JSON.stringify(key)}:`, json(item as JsonHole)]),
+    "}",
+  );
+}
+
+const escaped = (part: string): string => JSON.stringify(part).slice(1, -1);
+
+const isList = <A>(value: unknown): value is readonly A[] => Array.isArray(value);
+
+const isReference = (value: object): value is AnyPackage | OutputRef | Text =>
+  "_tag" in value && (value._tag === "Package" || value._tag === "OutputRef" || value._tag === "Text");
