@@ -8,6 +8,7 @@ export * from "./object.ts";
 export * from "./platform.ts";
 export * from "./ports.ts";
 export * from "./realisation.ts";
+export * from "./realise/index.ts";
 export * from "./recipe/index.ts";
 export * from "./sha256.ts";
 export * from "./store-path.ts";

@@ -1,0 +1,5 @@
+export * from "./event.ts";
+export * from "./graph.ts";
+export * from "./lookup.ts";
+export * from "./plan.ts";
+export * from "./realise.ts";

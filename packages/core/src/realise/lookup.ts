@@ -1,0 +1,109 @@
+/** Finding outputs without building: recorded here, predicted by a digest, or known to a substituter. */
+import { type Derivation, type DrvHash, outputNames } from "../derivation.ts";
+import type { ObjectInfo } from "../object.ts";
+import type { StorePort, SubstituterPort } from "../ports.ts";
+import { predictedPath, realisationKey } from "../realisation.ts";
+import type { StorePath } from "../store-path.ts";
+
+/** The path of every output, by output name. */
+export type OutputPaths = Readonly<Record<string, StorePath>>;
+
+/** All outputs' paths as this store knows them; undefined unless it knows every one. */
+export function knownPaths(store: StorePort, drv: Derivation, hash: DrvHash): OutputPaths | undefined {
+  const paths: Record<string, StorePath> = {};
+  for (const output of outputNames(drv)) {
+    const path = predictedPath(drv, output) ?? store.realisation(realisationKey(drv, hash, output));
+    if (path === undefined) return undefined;
+    paths[output] = path;
+  }
+  return paths;
+}
+
+type Trouble = (substituter: string, reason: string) => void;
+
+/** The same from the first substituter that knows every output. One that fails is reported and passed over. */
+export async function substitutedPaths(
+  substituters: readonly SubstituterPort[],
+  trouble: Trouble,
+  drv: Derivation,
+  hash: DrvHash,
+): Promise<OutputPaths | undefined> {
+  for (const substituter of substituters) {
+    const paths: Record<string, StorePath> = {};
+    for (const output of outputNames(drv)) {
+      const found = await substituter.realisation(realisationKey(drv, hash, output))();
+      if (found._tag === "Left") trouble(substituter.name, failureText(found.left));
+      const path = found._tag === "Right" ? found.right : undefined;
+      if (path === undefined) break;
+      paths[output] = path;
+    }
+    if (outputNames(drv).every((output) => paths[output] !== undefined)) return paths;
+  }
+  return undefined;
+}
+
+export interface Offer {
+  readonly info: ObjectInfo;
+  readonly substituter: SubstituterPort;
+}
+
+/** Objects that one closure may have when it comes from a substituter. Bounds what a hostile one can make us ask for. */
+const MAX_CLOSURE = 100_000;
+
+/**
+ * What is missing here of the closure of `path`, each object after all that it refers to. Undefined if no substituter
+ * offers some part of it, or if they offer a circle of references, which no honest one can.
+ */
+export async function offeredClosure(
+  store: StorePort,
+  substituters: readonly SubstituterPort[],
+  trouble: Trouble,
+  path: StorePath,
+): Promise<readonly Offer[] | undefined> {
+  const offers = new Map<StorePath, Offer>();
+  const queue: StorePath[] = [path];
+  for (let i = 0; i < queue.length; i++) {
+    const wanted = queue[i] as StorePath;
+    if (offers.has(wanted) || store.object(wanted) !== undefined) continue;
+    const offer = await firstOffer(substituters, trouble, wanted);
+    if (offer === undefined || offers.size >= MAX_CLOSURE) return undefined;
+    offers.set(wanted, offer);
+    queue.push(...offer.info.references);
+  }
+  return referencesFirst(offers);
+}
+
+async function firstOffer(
+  substituters: readonly SubstituterPort[],
+  trouble: Trouble,
+  path: StorePath,
+): Promise<Offer | undefined> {
+  for (const substituter of substituters) {
+    const found = await substituter.object(path)();
+    if (found._tag === "Left") trouble(substituter.name, failureText(found.left));
+    else if (found.right !== undefined) return { info: found.right, substituter };
+  }
+  return undefined;
+}
+
+function referencesFirst(offers: ReadonlyMap<StorePath, Offer>): readonly Offer[] | undefined {
+  const waitsFor = new Map<StorePath, number>();
+  const referrers = new Map<StorePath, StorePath[]>();
+  for (const [path, { info }] of offers) {
+    const missing = info.references.filter((reference) => offers.has(reference));
+    waitsFor.set(path, missing.length);
+    for (const reference of missing) referrers.set(reference, [...(referrers.get(reference) ?? []), path]);
+  }
+  const ready = [...offers.keys()].filter((path) => waitsFor.get(path) === 0);
+  for (let i = 0; i < ready.length; i++) {
+    for (const referrer of referrers.get(ready[i] as StorePath) ?? []) {
+      const left = (waitsFor.get(referrer) ?? 0) - 1;
+      waitsFor.set(referrer, left);
+      if (left === 0) ready.push(referrer);
+    }
+  }
+  return ready.length === offers.size ? ready.map((path) => offers.get(path) as Offer) : undefined;
+}
+
+const failureText = (failure: { readonly message?: string; readonly reason?: string }): string =>
+  failure.message ?? failure.reason ?? "failed";
