@@ -11,6 +11,7 @@
 # from source.
 set -euo pipefail
 : "${out:?}"
+export PATH=/usr/bin
 
 readonly seedLib=/usr/lib/x86_64-linux-gnu
 readonly loader=ld-linux-x86-64.so.2

@@ -4,6 +4,7 @@ export * from "./derivation.ts";
 export * from "./directory.ts";
 export * from "./encoding.ts";
 export * from "./failure.ts";
+export * from "./nearest.ts";
 export * from "./object.ts";
 export * from "./platform.ts";
 export * from "./ports.ts";

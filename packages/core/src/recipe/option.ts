@@ -10,6 +10,9 @@ export interface OptionSpec<A> {
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec<never> | OptionSpec<unknown>>>;
 
+/** What a package without options has. */
+export type NoOptions = Readonly<Record<never, OptionSpec<never>>>;
+
 export type OptionValues<O> = { readonly [K in keyof O]: O[K] extends OptionSpec<infer A> ? A : never };
 
 export const option = {

@@ -12,6 +12,9 @@ import type { Hole, OutputRef, Text } from "./text.ts";
 
 export type Packages = Readonly<Record<string, AnyPackage>>;
 
+/** What a package without inputs has. */
+export type NoPackages = Readonly<Record<never, AnyPackage>>;
+
 /** What the evaluator provides while a package becomes a derivation. */
 export interface DeriveHost {
   readonly platform: Platform;

@@ -1,0 +1,24 @@
+/** Builds CMake projects, in a folder beside the source, with the flags that keep cmake from looking at the host. */
+import { type NoOptions, type NoPackages, type OptionSpecs, type Package, type Packages, sh } from "@cab/core";
+import cmakeSeed from "../toolchain/cmake-seed.ts";
+import { type Argument, type BuildContext, chosenArguments, type ScriptSpec, scriptPackage } from "./script-package.ts";
+
+export interface CmakeSpec<O extends OptionSpecs, I extends Packages> extends ScriptSpec<O, I> {
+  /** Cache entries and other arguments of `cmake`: `"-DWITH_TLS=ON"`. */
+  readonly configure?: (context: BuildContext<O, I>) => readonly Argument[];
+}
+
+export const cmake = <const O extends OptionSpecs = NoOptions, const I extends Packages = NoPackages>(
+  spec: CmakeSpec<O, I>,
+): Package<O, I, CmakeSpec<O, I>, "out" | "dev"> =>
+  scriptPackage<O, I, CmakeSpec<O, I>>(
+    spec,
+    ({ configure }, context) => sh`phase configure
+cmake -S . -B ../cmake -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR=lib \
+  -DCMAKE_SKIP_RPATH=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON \
+  -DFETCHCONTENT_FULLY_DISCONNECTED=ON ${chosenArguments(configure?.(context))}
+cd ../cmake
+cabMake VERBOSE=1
+cabInstall`,
+    cmakeSeed,
+  );

@@ -1,0 +1,67 @@
+/**
+ * The build environment that everything made by a script shares: the seed as root, the compiler wrapper, libc, and the
+ * shell library `stdenv/`, whose `setup.sh` documents the variables. Knows nothing of phases or packages.
+ */
+import {
+  type AnyPackage,
+  contentAddressed,
+  type DerivationRecipe,
+  type DeriveHost,
+  type Hole,
+  local,
+  nativePlatform,
+  type OutputRef,
+  platformName,
+  RecipeError,
+  sh,
+  type Text,
+} from "@cab/core";
+import ccWrapper from "../toolchain/cc-wrapper.ts";
+import libc from "../toolchain/libc.ts";
+import seed from "../toolchain/seed.ts";
+
+const stdenv = local(import.meta, "./stdenv");
+
+/** The one platform that this environment builds on and for, so far. */
+const SUPPORTED = platformName(nativePlatform("x86_64-linux"));
+
+export interface StdenvScript {
+  /** `<name>-<version>`. */
+  readonly fullName: string;
+  /** Output names, `out` first. */
+  readonly outputs: readonly string[];
+  /** Runs behind `setup.sh`; ends with `fixup`. */
+  readonly script: Text;
+  readonly env: Readonly<Record<string, Hole | undefined>>;
+  /** The seed, unless more of the distribution's tools are needed. */
+  readonly rootfs?: AnyPackage;
+}
+
+export function stdenvRecipe(of: StdenvScript, { platform }: DeriveHost): DerivationRecipe {
+  if (platformName(platform) !== SUPPORTED) {
+    throw new RecipeError({ _tag: "UnsupportedPlatform", platform: platformName(platform), supported: [SUPPORTED] });
+  }
+  return {
+    name: of.fullName,
+    builder: "/bin/bash",
+    args: ["-c", sh`source ${stdenv}/setup.sh\n${of.script}\n`],
+    env: {
+      outputs: of.outputs.join(" "),
+      // What a script may leave out: empty, since setup.sh treats an unset variable as a mistake.
+      src: "",
+      patches: "",
+      inputs: "",
+      tools: "",
+      cc: ccWrapper,
+      libc,
+      stdenv,
+      ...of.env,
+    },
+    rootfs: of.rootfs ?? seed,
+    outputs: contentAddressed(of.outputs),
+  };
+}
+
+/** What a dependent is built with: headers and pkg-config files first, then the libraries. */
+export const buildOutputs = (input: AnyPackage): OutputRef[] =>
+  ["dev", "out"].flatMap((output) => input.outputs[output] ?? []);

@@ -1,0 +1,41 @@
+import { debianSource, option, sh } from "@cab/core";
+import { autotools } from "../lib/autotools.ts";
+import cyrusSasl from "../libraries/cyrus-sasl.ts";
+import libtool from "../libraries/libtool.ts";
+import openssl from "../libraries/openssl.ts";
+import zlib from "../libraries/zlib.ts";
+
+export default autotools({
+  name: "openldap",
+  version: "2.5.13",
+  source: ({ version }) => debianSource({ package: "openldap", file: `openldap_${version}+dfsg.orig.tar.xz` }),
+  inputs: { zlib, openssl, libtool, cyrusSasl },
+  options: {
+    overlays: option.choice(["none", "mod"], "mod", "memberof, syncprov, ppolicy and the rest, as modules"),
+  },
+  // The tarball lacks the schemas, whose text the distribution found not free enough and rewrote.
+  env: ({ version }) => ({
+    debian: debianSource({ package: "openldap", file: `openldap_${version}+dfsg-5.debian.tar.xz` }),
+  }),
+  prepare: sh`tar --extract --file "$debian" --directory servers/slapd --strip-components=1 debian/schema`,
+  configure: ({ options, out }) => [
+    `--sysconfdir=${out}/etc`,
+    "--localstatedir=/cab",
+    "--enable-slapd",
+    "--enable-modules",
+    "--enable-mdb=mod",
+    "--enable-ldap=mod",
+    options.overlays === "mod" && "--enable-overlays=mod",
+    "--enable-spasswd",
+    "--with-tls=openssl",
+    "--with-cyrus-sasl",
+    "--without-systemd",
+    "--without-fetch",
+    "--without-argon2",
+  ],
+  // Man pages go through soelim, which the seed lacks and which they do not need.
+  make: () => ["depend", "all", "SOELIM=cat"],
+  install: ({ out }) => ["SOELIM=cat", "STRIP=", `localstatedir=${out}/var`],
+  finish: sh`rm -rf "$out/var"`,
+  provides: { bins: ["slapadd", "slapcat", "ldapsearch", "ldapmodify"], libs: ["ldap", "lber"] },
+});

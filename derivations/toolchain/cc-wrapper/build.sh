@@ -1,0 +1,16 @@
+#!/bin/bash
+# Makes the compiler wrapper's store object: $out/bin with one static program under each name.
+# Inputs: $libc, the libc object whose loader and directory go into all that is linked; $src, this directory.
+# It does not know the compiler itself, which stays in the seed and is called by its path there.
+set -euo pipefail
+: "${out:?}" "${libc:?}" "${src:?}"
+export PATH=/usr/bin    # a build starts without one, and gcc finds as and ld through it
+
+mkdir -p "$out/bin"
+# -static: a wrapper that needed a loader would cost a millisecond at each of a configure script's thousand calls.
+gcc-12 -std=gnu11 -O2 -Wall -Wextra -Werror -static -s -Wl,--build-id=none \
+  -DSEED_BIN='"/usr/bin"' -DGCC_SUFFIX='"-12"' -DLIBC="\"$libc\"" -DSELF_BIN="\"$out/bin\"" \
+  -o "$out/bin/cc" "$src/cc-wrapper.c"
+for name in gcc c++ g++ cpp ld ld.bfd; do
+  ln -s cc "$out/bin/$name"
+done

@@ -1,0 +1,81 @@
+/** The `cab` command: finds the verb, runs it, and turns what went wrong into a message and an exit code. */
+import { availableParallelism } from "node:os";
+import { nearestNames } from "@cab/core";
+import { type Host, helpText, parseVerbArguments, UsageError } from "./verb.ts";
+import { verbs } from "./verbs/index.ts";
+
+/** As shells report them. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+async function main(args: readonly string[], host: Host): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    host.out(overview());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version") {
+    host.out(`cab ${VERSION}\n`);
+    return 0;
+  }
+  const entry = verbs[name];
+  if (entry === undefined) {
+    const near = nearestNames(name, Object.keys(verbs));
+    throw new UsageError(`there is no verb ${name}${near.length > 0 ? `; did you mean ${near.join(" or ")}?` : ""}`);
+  }
+  const { verb } = await entry.load();
+  const input = parseVerbArguments(verb, rest);
+  if ("help" in input.flags) {
+    host.out(helpText(name, verb));
+    return 0;
+  }
+  return verb.run(input, host);
+}
+
+const VERSION = "0.1.0";
+
+const overview = (): string =>
+  [
+    "usage: cab VERB …",
+    "",
+    ...Object.entries(verbs).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`),
+    "",
+    "cab VERB --help says more.",
+    "",
+  ].join("\n");
+
+const interrupted = new AbortController();
+let signalCode: number | undefined;
+for (const [signal, code] of Object.entries(SIGNALS)) {
+  process.on(signal, () => {
+    // The second one of an impatient user ends us at once; bubblewrap's children die with us.
+    if (signalCode !== undefined) process.exit(signalCode);
+    signalCode = code;
+    interrupted.abort();
+  });
+}
+// A reader such as `head` that has seen enough is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+const host: Host = {
+  env: process.env,
+  cwd: process.cwd(),
+  uid: process.geteuid?.() ?? 0,
+  cores: availableParallelism(),
+  terminal: process.stderr.isTTY && process.env.TERM !== "dumb" ? { columns: process.stderr.columns } : null,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  now: () => performance.now() / 1000,
+  signal: interrupted.signal,
+};
+
+try {
+  process.exitCode = await main(process.argv.slice(2), host);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  host.err(`cab: ${error.message}\n`);
+  process.exitCode = 2;
+}
+if (signalCode !== undefined) process.exitCode = signalCode;

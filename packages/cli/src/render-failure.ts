@@ -1,0 +1,116 @@
+/** Failures as a person reads them: what happened, what was expected, and what to type next. The only place that does. */
+import type { BuildFailure, DerivationFailure, OutputFault, StoreFailure, SubstituterFailure } from "@cab/core";
+
+export interface LogTail {
+  /** Last lines, without line ends; empty if nothing was printed. */
+  readonly lines: readonly string[];
+  /** Where the whole log lies; undefined if there is none. */
+  readonly file: string | undefined;
+}
+
+export function renderDerivationFailure(failure: DerivationFailure, log: LogTail): string {
+  const lines = [`error: ${failure.name}: ${indented(causeText(failure.cause))}`];
+  if (log.lines.length > 0) lines.push("  its last lines:", ...log.lines.map((line) => `    | ${line}`));
+  if (log.file !== undefined) lines.push(`  the whole log: ${log.file}`);
+  if (failure.wantedBy.length > 1) lines.push(`  needed by: ${failure.wantedBy.join(" → ")}`);
+  return `${lines.join("\n")}\n`;
+}
+
+const indented = (text: string): string => text.replaceAll("\n", "\n  ");
+
+function causeText(cause: DerivationFailure["cause"]): string {
+  switch (cause._tag) {
+    case "NonReproducible":
+      return [
+        `a rebuild gave other bytes for the output ${cause.output}, which other objects refer to`,
+        `expected: ${cause.expected}`,
+        `built:    ${cause.actual}`,
+      ].join("\n");
+    case "StoreIo":
+    case "StoreTooNew":
+    case "StoreUnusable":
+    case "StoreDamaged":
+      return renderStoreFailure(cause);
+    case "SubstituterIo":
+    case "SubstituteRejected":
+      return substituterText(cause);
+    default:
+      return buildText(cause);
+  }
+}
+
+export function renderStoreFailure(failure: StoreFailure): string {
+  switch (failure._tag) {
+    case "StoreIo":
+      return `${failure.operation} failed: ${failure.message} (${failure.file})${remedyFor(failure.code)}`;
+    case "StoreTooNew":
+      return `the store at ${failure.root} has format ${failure.found}, this cab knows up to ${failure.supported}\nuse the cab that wrote it, or another CAB_ROOT`;
+    case "StoreUnusable":
+      return `the store at ${failure.root} cannot be used: ${failure.reason}\n${failure.remedy}`;
+    case "StoreDamaged":
+      return `the store's table ${failure.table} is damaged at ${failure.key}: what stands there has another checksum\nset CAB_ROOT to a new folder to go on; nothing was taken from the damaged entry`;
+  }
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full: free space there, or set CAB_ROOT to a larger disk; what was built so far is kept",
+  EDQUOT: "the disk quota is used up: free space, or set CAB_ROOT to another disk; what was built so far is kept",
+  EROFS: "the file system is read-only: set CAB_ROOT to a folder that can be written",
+  EACCES: "the store belongs to another user: set CAB_ROOT to a folder of your own",
+  EPERM: "the store belongs to another user: set CAB_ROOT to a folder of your own",
+};
+
+const remedyFor = (code: string): string => (REMEDIES[code] === undefined ? "" : `\n${REMEDIES[code]}`);
+
+function substituterText(failure: SubstituterFailure): string {
+  switch (failure._tag) {
+    case "SubstituterIo":
+      return `${failure.substituter}: ${failure.message}`;
+    case "SubstituteRejected":
+      return `${failure.substituter} gave a bad ${failure.path}: ${failure.reason}`;
+  }
+}
+
+function buildText(cause: BuildFailure): string {
+  switch (cause._tag) {
+    case "BuilderExited":
+      return `the builder ${cause.signal === null ? `exited with code ${cause.code}` : `was killed by ${cause.signal}`}${cause.hint === undefined ? "" : `\n${cause.hint}`}`;
+    case "BuilderTimedOut":
+      return `the builder did not end within ${cause.seconds} s and was stopped\ngive it longer with --timeout SECONDS`;
+    case "BuilderSilent":
+      return `the builder printed nothing for ${cause.seconds} s and was stopped\ngive it longer with --silence SECONDS`;
+    case "LogTooLarge":
+      return `the builder printed more than ${Math.round(cause.bytes / 1e6)} MB and was stopped`;
+    case "Cancelled":
+      return "stopped";
+    case "SandboxForbidden":
+      return `this host does not let cab make a sandbox: ${cause.reason}\n${cause.remedy}`;
+    case "FetchFailed":
+      return ["no place gave the file:", ...cause.attempts.map(({ url, reason }) => `  ${url}: ${reason}`)].join("\n");
+    case "DigestMismatch":
+      return [
+        `${cause.url} is not what was pinned`,
+        `expected: ${cause.algo} ${cause.expected}`,
+        `received: ${cause.algo} ${cause.actual} (${cause.bytes} bytes)`,
+        "if upstream really changed it, look why, then pin it anew: cab lock",
+      ].join("\n");
+    case "BadArchive":
+      return `${cause.archive}${cause.entry === null ? "" : `, entry ${JSON.stringify(cause.entry)}`}: ${cause.reason}\nnothing of it was kept`;
+    case "BadArguments":
+      return `${cause.builtin}: ${cause.reason}`;
+    case "NoDebianMirror":
+      return `${cause.url}: no mirror is known; set CAB_DEBIAN_MIRROR to one, since this host's apt has none configured`;
+    case "LocalSourceChanged":
+      return `${cause.file}: ${cause.reason}\nrun the command again`;
+    case "OutputMissing":
+      return `the builder ended well but did not create ${cause.outputs.map((output) => `$${output}`).join(", ")}`;
+    case "BadOutput":
+      return ["what was built cannot enter the store:", ...cause.faults.map(faultText)].join("\n");
+    case "OutputCycle":
+      return `its outputs refer to each other in a circle: ${cause.cycle.join(" → ")}\nmove the files that cause it into one output`;
+    case "IoFailed":
+      return `${cause.operation} failed: ${cause.message}${remedyFor(cause.code)}`;
+  }
+}
+
+const faultText = ({ output, file, found, remedy }: OutputFault): string => `  ${output}/${file}: ${found}; ${remedy}`;

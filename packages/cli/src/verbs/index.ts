@@ -1,0 +1,16 @@
+/** The verbs that there are. Each is loaded only when it is used, since start-up time is what a user feels most. */
+import type { Verb } from "../verb.ts";
+
+export const verbs: Readonly<
+  Record<string, { readonly summary: string; readonly load: () => Promise<{ verb: Verb }> }>
+> = {
+  realise: {
+    summary: "build or fetch roles and packages, and print their store paths",
+    load: () => import("./realise.ts"),
+  },
+  run: { summary: "run a program of a role, with the store at /cab", load: () => import("./run.ts") },
+  eval: { summary: "print the derivation of a recipe", load: () => import("./eval.ts") },
+  log: { summary: "print the log of a build", load: () => import("./log.ts") },
+  lock: { summary: "pin what recipes fetch in cab.lock", load: () => import("./lock.ts") },
+  push: { summary: "copy a closure to a binary cache", load: () => import("./push.ts") },
+};

@@ -1,0 +1,2 @@
+export * from "./memory-object.ts";
+export * from "./memory-world.ts";

@@ -1,0 +1,33 @@
+/**
+ * Tests in two projects: `fast`, everything that runs in seconds; `e2e`, which runs the real command and real builds.
+ * Measurements (test/bench) are programs of their own, not tests.
+ */
+import { configDefaults, defineConfig } from "vitest/config";
+
+const exclude = [...configDefaults.exclude, "**/dist/**", "test/bench/**"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "fast",
+          include: ["packages/**/*.test.ts", "derivations/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: [...exclude, "test/e2e/**"],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          exclude,
+          // A build takes minutes, and takes all cores: one file at a time.
+          testTimeout: 20 * 60_000,
+          hookTimeout: 20 * 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
