@@ -13,11 +13,7 @@ export const cmake = <const O extends OptionSpecs = NoOptions, const I extends P
 ): Package<O, I, CmakeSpec<O, I>, "out" | "dev"> =>
   scriptPackage<O, I, CmakeSpec<O, I>>(
     spec,
-    ({ configure }, context) => sh`phase configure
-cmake -S . -B ../cmake -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR=lib \
-  -DCMAKE_SKIP_RPATH=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON \
-  -DFETCHCONTENT_FULLY_DISCONNECTED=ON ${chosenArguments(configure?.(context))}
-cd ../cmake
+    ({ configure }, context) => sh`cabCmake ${chosenArguments(configure?.(context))}
 cabMake VERBOSE=1
 cabInstall`,
     cmakeSeed,

@@ -3,13 +3,12 @@ import { autotools } from "../lib/autotools.ts";
 import cyrusSasl from "../libraries/cyrus-sasl.ts";
 import libtool from "../libraries/libtool.ts";
 import openssl from "../libraries/openssl.ts";
-import zlib from "../libraries/zlib.ts";
 
 export default autotools({
   name: "openldap",
   version: "2.5.13",
   source: ({ version }) => debianSource({ package: "openldap", file: `openldap_${version}+dfsg.orig.tar.xz` }),
-  inputs: { zlib, openssl, libtool, cyrusSasl },
+  inputs: { openssl, libtool, cyrusSasl },
   options: {
     overlays: option.choice(["none", "mod"], "mod", "memberof, syncprov, ppolicy and the rest, as modules"),
   },
@@ -20,6 +19,7 @@ export default autotools({
   prepare: sh`tar --extract --file "$debian" --directory servers/slapd --strip-components=1 debian/schema`,
   configure: ({ options, out }) => [
     `--sysconfdir=${out}/etc`,
+    // Makes the default ldapi socket /cab/run/ldapi; not to be created while installing.
     "--localstatedir=/cab",
     "--enable-slapd",
     "--enable-modules",
@@ -34,8 +34,11 @@ export default autotools({
     "--without-argon2",
   ],
   // Man pages go through soelim, which the seed lacks and which they do not need.
-  make: () => ["depend", "all", "SOELIM=cat"],
+  make: () => ["SOELIM=cat"],
   install: ({ out }) => ["SOELIM=cat", "STRIP=", `localstatedir=${out}/var`],
   finish: sh`rm -rf "$out/var"`,
-  provides: { bins: ["slapadd", "slapcat", "ldapsearch", "ldapmodify"], libs: ["ldap", "lber"] },
+  provides: {
+    bins: ["slapadd", "slapcat", "slappasswd", "slaptest", "ldapsearch", "ldapadd", "ldapmodify"],
+    libs: ["ldap", "lber"],
+  },
 });

@@ -1,5 +1,5 @@
 /** The compiler that packages see: sets the loader, run paths and what determinism wants, then runs the seed's. */
-import { contentAddressed, definePackage, local, sh } from "@cab/core";
+import { concat, contentAddressed, definePackage, local } from "@cab/core";
 import libc from "./libc.ts";
 import seed from "./seed.ts";
 
@@ -8,7 +8,7 @@ const source = local(import.meta, "./cc-wrapper");
 export default definePackage({ name: "cc-wrapper", version: "12" }, () => ({
   name: "cc-wrapper-12",
   builder: "/bin/bash",
-  args: ["-c", sh`source ${source}/build.sh`],
+  args: [concat(source, "/build.sh")],
   env: { libc, src: source },
   rootfs: seed,
   outputs: contentAddressed(["out"]),

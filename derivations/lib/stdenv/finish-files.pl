@@ -53,7 +53,7 @@ if ($debug) {
   }
 }
 if (!$ENV{noStrip}) {
-  chmod 0755, @linked, @unlinked;    # strip makes its new file with the old one's mode; the store knows only 0444/0555
+  chmod((stat $_)[2] & 07777 | 0200, $_) for @linked, @unlinked;    # libraries are often installed read-only
   run('strip', '--strip-unneeded', '--remove-section=.comment', @linked) if @linked;
   run('strip', '--strip-debug', '--enable-deterministic-archives', @unlinked) if @unlinked;
 }

@@ -16,18 +16,21 @@ fixup() {
 
 # moveTo OUTPUT PATH... : moves $out/PATH to the same place in another output, into directories already there too.
 moveTo() {
-  local to=${!1} path
+  local to=${!1} path target
   shift
   for path; do
+    target=$to/$path
     if [[ ! -e $out/$path && ! -L $out/$path ]]; then continue; fi
-    if [[ -d $out/$path && -d $to/$path ]]; then
-      cp -RP "$out/$path/." "$to/$path"
+    mkdir -p "${target%/*}"
+    if [[ -d $target ]]; then
+      cp -RP "$out/$path/." "$target"
       rm -rf "${out:?}/$path"
     else
-      mkdir -p "$to/${path%/*}"
-      mv -T "$out/$path" "$to/$path"
+      mv -T "$out/$path" "$target"
     fi
-    rmdir --ignore-fail-on-non-empty --parents -- "$out/${path%/*}" 2>/dev/null || true
+    if [[ $path == */* ]]; then
+      (cd "$out" && rmdir --parents --ignore-fail-on-non-empty "${path%/*}")
+    fi
   done
 }
 
@@ -39,13 +42,13 @@ splitOutputs() {
   if hasOutput dev; then
     for file in "$out"/bin/*-config; do
       # Other programs are called so too; a compiled one is no configuration script.
-      if [[ $(head -c 2 "$file" | tr -d '\0') == '#!' ]]; then moveTo dev "bin/${file##*/}"; fi
+      if [[ -f $file && $(head -c 2 "$file" | tr -d '\0') == '#!' ]]; then moveTo dev "bin/${file##*/}"; fi
     done
     moveTo dev include lib/pkgconfig share/pkgconfig lib/cmake share/aclocal share/man/man3
     if [[ -d $dev/share/pkgconfig ]]; then
       mkdir -p "$dev/lib/pkgconfig"
-      mv "$dev/share/pkgconfig"/* "$dev/lib/pkgconfig"
-      rmdir -p --ignore-fail-on-non-empty "$dev/share/pkgconfig"
+      cp -RP "$dev/share/pkgconfig/." "$dev/lib/pkgconfig"
+      rm -rf "$dev/share/pkgconfig"
     fi
     if [[ -n ${keepStatic-} ]]; then
       for file in "$out"/lib/*.a; do moveTo dev "lib/${file##*/}"; done
@@ -63,9 +66,10 @@ splitOutputs() {
 # The headers' new place, in .pc and CMake files and *-config scripts. CMake files compute their prefix from where they
 # lie, which is dev now; their libraries are in out.
 pointAtDev() {
-  local files=("$dev"/lib/pkgconfig/*.pc "$dev"/bin/*-config) cmake
-  mapfile -d '' -t cmake < <(find "$dev" -path '*/lib/cmake/*.cmake' -type f -print0)
-  files+=("${cmake[@]}")
+  local files
+  mapfile -d '' -t files < <(
+    find "$dev" \( -path '*/lib/pkgconfig/*.pc' -o -path '*/lib/cmake/*.cmake' -o -path '*/bin/*-config' \) -type f -print0
+  )
   if ((${#files[@]} == 0)); then return; fi
   chmod u+w "${files[@]}"
   perl -i -pe '
@@ -103,16 +107,16 @@ decompressManPages() {
 }
 
 checkProvides() {
-  local name missing=0
-  for name in ${providesBins-}; do
-    if [[ ! -x $out/bin/$name && ! -x $out/sbin/$name ]]; then
-      printf 'provides: bin/%s is not in out\n' "$name" >&2
+  local program library missing=0
+  for program in ${providesBins-}; do
+    if [[ ! -x $out/bin/$program && ! -x $out/sbin/$program ]]; then
+      printf 'provides: neither bin/%s nor sbin/%s is in out\n' "$program" "$program" >&2
       missing=1
     fi
   done
-  for name in ${providesLibs-}; do
-    if [[ ! -e $out/lib/lib$name.so ]]; then
-      printf 'provides: lib/lib%s.so is not in out\n' "$name" >&2
+  for library in ${providesLibs-}; do
+    if [[ ! -e $out/lib/lib$library.so ]]; then
+      printf 'provides: lib/lib%s.so is not in out\n' "$library" >&2
       missing=1
     fi
   done

@@ -10,12 +10,12 @@
 #   noStrip=1                  nothing is stripped
 #   forgetReferences           store paths whose hashes are blanked in all outputs
 #   disallowedReferences       store paths that no output may name; cc, stdenv, src, tools and patches never may
-#   providesBins providesLibs  what must be there at the end: bin/NAME, lib/libNAME.so
+#   providesBins providesLibs  what must be there at the end: bin/NAME or sbin/NAME, lib/libNAME.so
 #
-# It does not know the store, the sandbox or any package, and nothing here may depend on time, user or CAB_CORES.
+# It does not know the store, the sandbox or any package. What it makes may not depend on time, user or CAB_CORES.
 
-set -eEu -o pipefail
-shopt -s inherit_errexit nullglob
+set -eu -o pipefail
+shopt -s inherit_errexit
 
 # ---- failing --------------------------------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ PKG_CONFIG_LIBDIR=$(joinExisting lib/pkgconfig $inputs)
 CMAKE_PREFIX_PATH=${inputs// /:}
 export C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH PKG_CONFIG_LIBDIR CMAKE_PREFIX_PATH
 
-# Without -g by default: a third of the compile time, for what strip would remove.
+# Without a debug output no -g: strip would only remove what it costs to make.
 hasOutput() { [[ " $outputs " == *" $1 "* ]]; }
 debugFlag=
 if hasOutput debug; then

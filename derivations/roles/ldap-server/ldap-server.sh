@@ -149,7 +149,10 @@ writeConfiguration() {
   } > "$run/ldap.conf"
   fillTemplate < "$role/etc/slapd.conf" > "$run/slapd.conf.new"
   mv "$run/slapd.conf.new" "$run/slapd.conf"
-  (clean slaptest -Q -u -f "$run/slapd.conf") || fail "slapd refuses $run/slapd.conf, see above"
+  if (clean slaptest -Q -u -f "$run/slapd.conf" 2> /dev/null); then return; fi
+  # slaptest says why only among the thousand lines that it prints about what is right.
+  (clean slaptest -u -d config -f "$run/slapd.conf" 2>&1) | tail -n 4 >&2
+  fail "slapd refuses $run/slapd.conf, see above"
 }
 
 initialise() {

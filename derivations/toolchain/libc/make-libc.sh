@@ -66,4 +66,3 @@ for library in "${libraries[@]}"; do
   patchelf --set-rpath '$ORIGIN' "$out/lib/$library"
 done
 patchelf --set-interpreter "$out/lib/$loader" "$out/lib/libc.so.6"
-chmod -R a-w "$out"

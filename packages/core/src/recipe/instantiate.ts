@@ -11,7 +11,7 @@ import {
   placeholder,
   SANDBOX_VERSION,
 } from "../derivation.ts";
-import { isStoreName, scratchPath } from "../store-path.ts";
+import { isStoreName, outputName, scratchPath } from "../store-path.ts";
 import { RecipeError } from "./failure.ts";
 import type { AnyPackage, DerivationRecipe, DeriveHost } from "./package.ts";
 import { type Hole, type OutputRef, toText } from "./text.ts";
@@ -37,7 +37,7 @@ export function instantiate(roots: readonly AnyPackage[], host: DeriveHost): Ins
     for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
       const need = frame.needs[frame.next++]?.package;
       if (need === undefined) {
-        const derivation = derivationOf(frame, host, hashes, derivations);
+        const derivation = blaming(frame.package, () => derivationOf(frame, host, hashes, derivations));
         const hash = drvHash(derivation);
         derivations.set(hash, derivation);
         hashes.set(frame.package, hash);
@@ -57,10 +57,19 @@ function enter(of: AnyPackage, host: DeriveHost, open: Map<AnyPackage, Frame>): 
     const start = [...open.keys()].indexOf(of);
     throw new RecipeError({ _tag: "DependencyCycle", cycle: [...names.slice(start), of.name] });
   }
-  const recipe = of.derive(host);
+  const recipe = blaming(of, () => of.derive(host));
   const frame: Frame = { package: of, recipe, needs: [...inputsOf(recipe), ...rootfsOf(recipe)], next: 0 };
   open.set(of, frame);
   return frame;
+}
+
+/** What goes wrong while a package is derived carries where the recipe made that package: no stack leads there any more. */
+function blaming<A>(of: AnyPackage, step: () => A): A {
+  try {
+    return step();
+  } catch (error) {
+    throw error instanceof Error ? Object.assign(error, { madeAt: of.madeAt }) : error;
+  }
 }
 
 const refsOf = (holes: readonly Hole[]): OutputRef[] =>
@@ -79,18 +88,20 @@ function derivationOf(
   derivations: ReadonlyMap<DrvHash, Derivation>,
 ): Derivation {
   const { recipe } = frame;
-  if (!isStoreName(recipe.name)) {
+  for (const name of [recipe.name, ...Object.keys(recipe.outputs).map((output) => outputName(recipe.name, output))]) {
+    if (isStoreName(name)) continue;
     throw new RecipeError({
       _tag: "BadRecipe",
-      reason: `${JSON.stringify(recipe.name)} cannot be part of a store path`,
-      remedy: "use letters, digits and + - . _ ? = in name and version, at most 200 in all, not starting with a dot",
+      reason: `${JSON.stringify(name)} cannot be part of a store path`,
+      remedy:
+        "use letters, digits and + - . _ ? = in name, version and outputs, at most 200 in all, not starting with a dot",
     });
   }
   const inputDrvs: Record<DrvHash, string[]> = {};
   for (const { package: input, output } of inputsOf(recipe)) {
     const hash = hashes.get(input) as DrvHash;
     const known = derivations.get(hash) as Derivation;
-    if (known.outputs[output] === undefined) {
+    if (!Object.hasOwn(known.outputs, output)) {
       throw new RecipeError({
         _tag: "BadRecipe",
         reason: `${recipe.name} uses the output ${output} of ${known.name}, which does not exist`,
@@ -105,16 +116,16 @@ function derivationOf(
     toText(hole)
       .parts.map((part) => (typeof part === "string" ? part : placeholderOf(part, hashes, derivations)))
       .join("");
-  const env: Record<string, string> = {};
-  for (const output of Object.keys(recipe.outputs)) env[output] = scratchPath(recipe.name, output);
-  for (const [key, hole] of Object.entries(recipe.env)) if (hole !== undefined) env[key] = render(hole);
+  const env = new Map<string, string>();
+  for (const output of Object.keys(recipe.outputs)) env.set(output, scratchPath(recipe.name, output));
+  for (const [key, hole] of Object.entries(recipe.env)) if (hole !== undefined) env.set(key, render(hole));
   const rootfs = rootfsOf(recipe)[0];
   return {
     name: recipe.name,
     system: host.platform.build,
     builder: render(recipe.builder),
     args: (recipe.args ?? []).map(render),
-    env,
+    env: Object.fromEntries(env),
     rootfs: rootfs === undefined ? null : { drv: hashes.get(rootfs.package) as DrvHash, output: rootfs.output },
     sandbox: SANDBOX_VERSION,
     inputDrvs,

@@ -96,6 +96,9 @@ export interface AnyPackage {
   derive(host: DeriveHost): DerivationRecipe;
 }
 
+/** The prototype of packages. It makes them values that immer neither drafts nor walks into: a graph may be any depth. */
+const PACKAGE: object = Object.freeze(Object.create(null));
+
 export type Derive<S, O extends OptionSpecs, I extends Packages> = (
   chosen: Chosen<S, O, I>,
   host: DeriveHost,
@@ -128,7 +131,7 @@ export function definePackage<
       }),
     override: (change) => definePackage<O, I, S, Out>(produce(spec, change), derive, chosen),
   };
-  return self;
+  return Object.setPrototypeOf(self, PACKAGE) as typeof self;
 }
 
 function optionValues<O extends OptionSpecs, I extends Packages>(
@@ -139,7 +142,7 @@ function optionValues<O extends OptionSpecs, I extends Packages>(
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(specs)) values[name] = specs[name]?.default;
   for (const [name, value] of Object.entries(chosen)) {
-    const option = specs[name];
+    const option = Object.hasOwn(specs, name) ? specs[name] : undefined;
     if (option === undefined || !option.accepts(value)) {
       throw new RecipeError({
         _tag: "BadRecipe",

@@ -3,10 +3,13 @@
  * the shell, and only `` \` `` and `\${` are unescaped. What stands in a hole is quoted, and recorded as a dependency.
  */
 import { type EvaluationFailure, RecipeError } from "./failure.ts";
+import { quotingAfter, UNQUOTED } from "./quoting.ts";
 import { type Hole, type OutputRef, partsOf, type Text, text } from "./text.ts";
 
 /** Text that `sh` takes as shell code instead of quoting it: the visible exception. */
-export const raw = (code: string): Text => text(code);
+export const raw = (code: string): Text => shellCode(code);
+
+const shellCode = (...parts: readonly (string | OutputRef)[]): Text => ({ ...text(...parts), isCode: true });
 
 /** Quotes for a POSIX shell; words of harmless characters stay as they are. */
 export const shellQuote = (word: string): string =>
@@ -17,18 +20,18 @@ const unescapeLiteral = (literal: string): string => literal.replace(/\\(`|\$\{)
 /** A shell script. A hole must stand outside quotes, since it brings its own. */
 export function sh(literals: TemplateStringsArray, ...holes: readonly Hole[]): Text {
   const parts: (string | OutputRef)[] = [];
-  let state: QuoteState = "bare";
+  let quoting = UNQUOTED;
   literals.raw.forEach((literal, i) => {
     const code = unescapeLiteral(literal);
     parts.push(code);
-    state = quoteStateAfter(code, state);
+    quoting = quotingAfter(code, quoting);
     const hole = holes[i];
     if (i >= holes.length) return;
     if (hole === undefined) throw new RecipeError(badHole("undefined in a hole of sh`…`"));
-    if (state !== "bare") throw new RecipeError(badHole(`a hole of sh\`…\` stands inside ${state} quotes`));
+    if (quoting.inside !== null) throw new RecipeError(badHole(`a hole of sh\`…\` stands inside ${quoting.inside}`));
     parts.push(...partsOf(hole, " ", shellQuote));
   });
-  return text(...parts);
+  return shellCode(...parts);
 }
 
 /** An argument vector: words split at white space; a hole is part of the word that it touches, a list alone is several. */
@@ -47,7 +50,8 @@ export function argv(literals: TemplateStringsArray, ...holes: readonly Hole[]):
     const hole = holes[i];
     if (i >= holes.length) return;
     if (hole === undefined) throw new RecipeError(badHole("undefined in a hole of argv`…`"));
-    const alone = !open && /^(\s|$)/.test(literals.raw[i + 1] ?? "");
+    const behind = literals.raw[i + 1] as string;
+    const alone = !open && (behind === "" ? i === holes.length - 1 : /^\s/.test(behind));
     if (alone && Array.isArray(hole)) {
       for (const item of hole as readonly Hole[]) words.push(partsOf(item, " ", (plain) => plain));
       return;
@@ -63,29 +67,5 @@ export function argv(literals: TemplateStringsArray, ...holes: readonly Hole[]):
 const badHole = (reason: string): EvaluationFailure => ({
   _tag: "BadRecipe",
   reason,
-  remedy: "move it outside the quotes: what stands in a hole is quoted already; raw(…) inserts code as it is",
+  remedy: "move it outside: what stands in a hole is quoted already; raw(…) inserts code as it is, anywhere outside",
 });
-
-type QuoteState = "bare" | "single" | "double";
-
-function quoteStateAfter(code: string, before: QuoteState): QuoteState {
-  let state = before;
-  for (let i = 0; i < code.length; i++) {
-    const c = code[i];
-    if (state === "single") {
-      if (c === "'") state = "bare";
-    } else if (c === "\\") {
-      i++;
-    } else if (state === "double") {
-      if (c === '"') state = "bare";
-    } else if (c === "'") {
-      state = "single";
-    } else if (c === '"') {
-      state = "double";
-    } else if (c === "#" && (i === 0 || /\s/.test(code[i - 1] as string))) {
-      const end = code.indexOf("\n", i);
-      i = end === -1 ? code.length : end;
-    }
-  }
-  return state;
-}

@@ -14,6 +14,8 @@ export interface OutputRef {
 export interface Text {
   readonly _tag: "Text";
   readonly parts: readonly (string | OutputRef)[];
+  /** Shell code (of `sh` or `raw`), which another `sh` takes as it stands. Any other text is quoted there. */
+  readonly isCode?: true;
 }
 
 /** What may stand in a hole of `sh` and `argv`, or as a value in a derivation's environment. A package means its `out`. */
@@ -33,7 +35,7 @@ export function partsOf(hole: Hole, separator: string, quote: (plain: string) =>
     case "OutputRef":
       return [hole];
     case "Text":
-      return [...hole.parts];
+      return hole.isCode ? [...hole.parts] : hole.parts.map((part) => (typeof part === "string" ? quote(part) : part));
   }
 }
 

@@ -1,0 +1,157 @@
+/**
+ * Names of recipes in, derivations out: through the memo where nothing that was read has changed, else afresh. A hit is
+ * the hot path of every command, so all that it does not need is loaded when it is needed.
+ */
+import type { Derivation, DrvHash, Platform } from "@cab/core";
+import { type Either, isLeft, right } from "fp-ts/lib/Either.js";
+import type { TaskEither } from "fp-ts/lib/TaskEither.js";
+import { type EvaluatorFailure, type Notice, orUnreadable } from "./failure.ts";
+import type { CollectedFetch, FreshOptions } from "./fresh.ts";
+import { type MemoKey, type MemoRecord, type MemoStore, recall, recallGraph, remember, rememberGraph } from "./memo.ts";
+import { suspectsAmong } from "./stamps.ts";
+import { findWorkspaces, type WorkspaceOptions, type Workspaces } from "./workspace.ts";
+
+export interface EvaluatorOptions extends WorkspaceOptions {
+  /** The module that recipes import as `@cab/core`: its `index.ts`, or what stands for it beside an installed bundle. */
+  readonly coreEntry: string;
+  readonly platform: Platform;
+  /** Whatever identifies this build of cab, its esbuild included. */
+  readonly version: string;
+  readonly memo: MemoStore;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** After which a recipe that has not ended is stopped; 30 unless given. */
+  readonly timeLimitSeconds?: number;
+}
+
+export type MemoOutcome =
+  | { readonly _tag: "Hit" }
+  /** Never evaluated so, or the memo was evicted or damaged. */
+  | { readonly _tag: "Absent" }
+  /** The first file or folder that is no longer what was read. */
+  | { readonly _tag: "Changed"; readonly path: string };
+
+export type DerivationLookup = (hash: DrvHash) => Derivation | undefined;
+
+export interface Evaluation {
+  /** In the order asked for. */
+  readonly roots: readonly { readonly name: string; readonly drv: DrvHash }[];
+  /** Loads everything that the roots need. Left unread by whoever needs only the roots' hashes. */
+  readonly derivations: TaskEither<EvaluatorFailure, DerivationLookup>;
+  readonly notices: readonly Notice[];
+  readonly memo: MemoOutcome;
+}
+
+export const evaluate =
+  (options: EvaluatorOptions, names: readonly string[]): TaskEither<EvaluatorFailure, Evaluation> =>
+  () =>
+    orUnreadable(() => evaluation(options, names));
+
+async function evaluation(
+  options: EvaluatorOptions,
+  names: readonly string[],
+): Promise<Either<EvaluatorFailure, Evaluation>> {
+  const workspaces = findWorkspaces(options);
+  if (isLeft(workspaces)) return workspaces;
+  const key = memoKey(options, workspaces.right, names);
+  const remembered = await recalled(options, key);
+  if (remembered._tag === "Hit") {
+    const { record } = remembered;
+    const derivations = () => orUnreadable(() => derivationsOf(options, workspaces.right, key, record));
+    return right(evaluationOf(names, record, derivations, { _tag: "Hit" }));
+  }
+  const fresh = await evaluatedAfresh(options, workspaces.right, key);
+  if (isLeft(fresh)) return fresh;
+  const { record, graph } = fresh.right;
+  return right(evaluationOf(names, record, () => decoded(graph), remembered));
+}
+
+/** Every fetch that the recipes need, pinned or not: what `cab lock` works on. Uses no memo. */
+export const collectFetches =
+  (
+    options: Omit<EvaluatorOptions, "memo" | "version">,
+    names: readonly string[] | "all",
+  ): TaskEither<EvaluatorFailure, readonly CollectedFetch[]> =>
+  () =>
+    orUnreadable(async () => {
+      const workspaces = findWorkspaces(options);
+      if (isLeft(workspaces)) return workspaces;
+      const { collectFresh } = await import("./fresh.ts");
+      return collectFresh(freshOptions(options, workspaces.right), names);
+    });
+
+function evaluationOf(
+  names: readonly string[],
+  { roots, notices }: MemoRecord,
+  derivations: Evaluation["derivations"],
+  memo: MemoOutcome,
+): Evaluation {
+  const hashes = new Map(roots.map(({ name, drv }) => [name, drv as DrvHash]));
+  return { roots: names.map((name) => ({ name, drv: hashes.get(name) as DrvHash })), derivations, notices, memo };
+}
+
+const memoKey = (
+  { platform, coreEntry, version }: EvaluatorOptions,
+  workspaces: Workspaces,
+  names: readonly string[],
+): MemoKey => ({
+  roots: workspaces.map(({ id, root }) => `${id}=${root}`),
+  names: [...new Set(names)].sort(),
+  platform: JSON.stringify([platform.build, platform.host, platform.libc, platform.link]),
+  coreEntry,
+  cab: version,
+  node: process.version,
+});
+
+type Recalled = { readonly _tag: "Hit"; readonly record: MemoRecord } | Exclude<MemoOutcome, { readonly _tag: "Hit" }>;
+
+async function recalled({ memo, now }: EvaluatorOptions, key: MemoKey): Promise<Recalled> {
+  const record = recall(memo, key);
+  if (record === undefined) return { _tag: "Absent" };
+  if (suspectsAmong(record.reads).length === 0) return { _tag: "Hit", record };
+  const { recheck } = await import("./observe.ts");
+  const checked = recheck(record.reads, now);
+  if (checked._tag === "Changed") return checked;
+  // Touched, or checked out again with the same bytes: the next time the stamps alone suffice.
+  await remember(memo, key, { ...record, reads: checked.reads });
+  return { _tag: "Hit", record };
+}
+
+const freshOptions = (
+  { coreEntry, platform, now, timeLimitSeconds }: Omit<EvaluatorOptions, "memo" | "version">,
+  workspaces: Workspaces,
+): FreshOptions => ({ workspaces, coreEntry, platform, now, timeLimitSeconds: timeLimitSeconds ?? 30 });
+
+async function evaluatedAfresh(
+  options: EvaluatorOptions,
+  workspaces: Workspaces,
+  key: MemoKey,
+): Promise<Either<EvaluatorFailure, { record: MemoRecord; graph: Uint8Array }>> {
+  const { evaluateFresh } = await import("./fresh.ts");
+  const fresh = await evaluateFresh(freshOptions(options, workspaces), key.names);
+  if (isLeft(fresh)) return fresh;
+  const { roots, graph, notices, reads } = fresh.right;
+  const record = { roots, notices, graph: await rememberGraph(options.memo, graph), reads };
+  await remember(options.memo, key, record);
+  return right({ record, graph });
+}
+
+/** A graph that was evicted or damaged is made again. */
+async function derivationsOf(
+  options: EvaluatorOptions,
+  workspaces: Workspaces,
+  key: MemoKey,
+  record: MemoRecord,
+): Promise<Either<EvaluatorFailure, DerivationLookup>> {
+  const graph = await recallGraph(options.memo, record.graph);
+  if (graph !== undefined) return decoded(graph);
+  const fresh = await evaluatedAfresh(options, workspaces, key);
+  return isLeft(fresh) ? fresh : decoded(fresh.right.graph);
+}
+
+async function decoded(graph: Uint8Array): Promise<Either<EvaluatorFailure, DerivationLookup>> {
+  const { decodeGraph } = await import("@cab/core");
+  const derivations = decodeGraph(graph);
+  if (derivations === undefined) throw new Error("BUG: the graph of an evaluation cannot be decoded");
+  return right((hash) => derivations.get(hash));
+}

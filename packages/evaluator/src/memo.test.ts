@@ -1,0 +1,227 @@
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { isRight } from "fp-ts/lib/Either.js";
+import { describe, expect, it } from "vitest";
+import { memoFiles } from "./memo-files.ts";
+import { memoryMemo, temporaryFolder, USE_THING, workspaceOf } from "./testing/fixture.ts";
+
+const APP = {
+  "derivations/app.ts": `${USE_THING}
+import { local } from "@cab/core";
+import { extra } from "./extra.ts";
+export default thing("app", local(import.meta, "./app.conf"), local(import.meta, "./files"), ...extra);
+`,
+  "derivations/extra.ts": "export const extra = [];\n",
+  "derivations/app.conf": "a = 1\n",
+  "derivations/files/one": "1",
+  "derivations/files/sub/two": "2",
+};
+
+const HIT = { _tag: "Hit" };
+
+describe("an evaluation is remembered", () => {
+  it("while nothing that it read has changed", async () => {
+    const workspace = workspaceOf(APP);
+    const first = await workspace.evaluation("app");
+    const second = await workspace.evaluation("app");
+    expect([first.memo, second.memo]).toEqual([{ _tag: "Absent" }, HIT]);
+    expect(second.roots).toEqual(first.roots);
+    const lookups = [await first.derivations(), await second.derivations()];
+    const roots = lookups.map((lookup) => isRight(lookup) && lookup.right(first.roots[0]?.drv as never));
+    expect(roots[1]).toEqual(roots[0]);
+  });
+
+  it.each<[string, string, (root: string) => void]>([
+    [
+      "a module",
+      "derivations/extra.ts",
+      (root) => writeFileSync(join(root, "derivations/extra.ts"), "export const extra = [ ];\n"),
+    ],
+    ["a builder", "derivations/lib/thing.ts", (root) => writeFileSync(join(root, "derivations/lib/thing.ts"), "")],
+    ["a local file", "derivations/app.conf", (root) => writeFileSync(join(root, "derivations/app.conf"), "a = 2\n")],
+    [
+      "a file in a local tree",
+      "derivations/files/sub/two",
+      (root) => writeFileSync(join(root, "derivations/files/sub/two"), "3"),
+    ],
+    ["its executable bit", "derivations/files/one", (root) => chmodSync(join(root, "derivations/files/one"), 0o755)],
+    [
+      "a local tree's names",
+      "derivations/files/sub",
+      (root) => writeFileSync(join(root, "derivations/files/sub/three"), ""),
+    ],
+    ["a file that is gone", "derivations/files", (root) => unlinkSync(join(root, "derivations/files/one"))],
+    [
+      "a file that became a link",
+      "derivations/files",
+      (root) => {
+        unlinkSync(join(root, "derivations/files/one"));
+        symlinkSync("sub/two", join(root, "derivations/files/one"));
+      },
+    ],
+    [
+      "a folder that became a file",
+      "derivations",
+      (root) => {
+        rmSync(join(root, "derivations/files"), { recursive: true });
+        writeFileSync(join(root, "derivations/files"), "");
+      },
+    ],
+    ["which recipes there are", "derivations", (root) => writeFileSync(join(root, "derivations/new.ts"), "")],
+    ["the lock file", "cab.lock", (root) => writeFileSync(join(root, "cab.lock"), '{"version":1,"pins":{\n}}\n')],
+    ["a lock file that is gone", "cab.lock", (root) => unlinkSync(join(root, "cab.lock"))],
+  ])("but not once this changed: %s", async (_, path, change) => {
+    const workspace = workspaceOf(APP);
+    await workspace.evaluation("app");
+    change(workspace.root);
+    const again = await workspace.evaluate("app");
+    if (isRight(again)) expect(again.right.memo).toEqual({ _tag: "Changed", path: join(workspace.root, path) });
+    else expect(["RecipeThrew", "BadModules"]).toContain(again.left._tag);
+    if (isRight(again)) expect((await workspace.evaluation("app")).memo).toEqual(HIT);
+  });
+
+  it("through a touch, a checkout of the same bytes, and files that are no recipes", async () => {
+    const workspace = workspaceOf(APP);
+    await workspace.evaluation("app");
+    const conf = join(workspace.root, "derivations/app.conf");
+    utimesSync(conf, new Date(0), new Date(0));
+    expect((await workspace.evaluation("app")).memo).toEqual(HIT);
+    workspace.write({ "derivations/app.conf.new": "a = 1\n", "derivations/README.md": "" });
+    renameSync(join(workspace.root, "derivations/app.conf.new"), conf);
+    expect((await workspace.evaluation("app")).memo).toEqual(HIT);
+  });
+
+  it("with stamps that were refreshed, so that the next hit rereads nothing", async () => {
+    // A clock ahead makes every stamp an old one, which can be trusted.
+    const workspace = workspaceOf(APP, { now: () => Date.now() + 60_000 });
+    const { memo } = workspace.options;
+    const puts: string[] = [];
+    const counted = {
+      get: memo.get,
+      put: (key: string, value: Uint8Array) => {
+        puts.push(key);
+        return memo.put(key, value);
+      },
+    };
+    const counting = { ...workspace.options, memo: counted };
+    const { evaluate } = await import("./evaluate.ts");
+    const run = () => evaluate(counting, ["app"])();
+    await run();
+    expect(puts.splice(0)).toHaveLength(2);
+    await run();
+    expect(puts).toEqual([]);
+    utimesSync(join(workspace.root, "derivations/app.conf"), new Date(0), new Date(0));
+    await run();
+    expect(puts.splice(0)).toHaveLength(1);
+    await run();
+    expect(puts).toEqual([]);
+  });
+
+  it("apart from other names, platforms and versions", async () => {
+    const workspace = workspaceOf({ ...APP, "derivations/b.ts": `${USE_THING}\nexport default thing("b");\n` });
+    const { options } = workspace;
+    const { evaluate } = await import("./evaluate.ts");
+    const outcome = async (more: object, ...names: string[]) => {
+      const result = await evaluate({ ...options, ...more }, names)();
+      return isRight(result) ? result.right.memo._tag : result.left._tag;
+    };
+    expect(await outcome({}, "app")).toBe("Absent");
+    expect(await outcome({}, "app", "b")).toBe("Absent");
+    expect(await outcome({}, "b", "app")).toBe("Hit");
+    expect(await outcome({ version: "other" }, "app")).toBe("Absent");
+    expect(await outcome({ platform: { ...options.platform, link: "static" } }, "app")).toBe("Absent");
+    expect(await outcome({}, "app")).toBe("Hit");
+  });
+
+  it("and is made again where the memo is damaged", async () => {
+    const memo = memoryMemo();
+    const workspace = workspaceOf(APP, { memo });
+    const { roots } = await workspace.evaluation("app");
+    const [record] = [...memo.values.keys()].filter((key) => key.endsWith(".record")) as [string];
+    const [graph] = [...memo.values.keys()].filter((key) => key.endsWith(".graph")) as [string];
+    const whole = memo.values.get(record) as Uint8Array;
+    for (const damaged of [new Uint8Array(), Buffer.from("foreign"), whole.slice(0, -1), flipped(whole)]) {
+      memo.values.set(record, damaged);
+      const again = await workspace.evaluation("app");
+      expect(again).toMatchObject({ roots, memo: { _tag: "Absent" } });
+    }
+    memo.values.set(graph, flipped(memo.values.get(graph) as Uint8Array));
+    const hit = await workspace.evaluation("app");
+    const lookup = await hit.derivations();
+    expect(hit.memo).toEqual(HIT);
+    expect(isRight(lookup) && lookup.right(roots[0]?.drv as never)?.name).toBe("app-1");
+  });
+
+  it("and a hit loads neither bundler, realm, hashes nor core", () => {
+    const folder = temporaryFolder();
+    const workspace = workspaceOf(APP);
+    const script = `
+      import { registerHooks } from "node:module";
+      const loaded = [];
+      registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context); } });
+      const { evaluate } = await import(${JSON.stringify(join(import.meta.dirname, "evaluate.ts"))});
+      const { memoFiles } = await import(${JSON.stringify(join(import.meta.dirname, "memo-files.ts"))});
+      const memo = memoFiles({ folder: ${JSON.stringify(folder)}, capacity: 1e8 });
+      const options = { ...${JSON.stringify({ ...workspace.options, memo: undefined })}, memo, now: () => Date.now() + 60000 };
+      const result = await evaluate(options, ["app"])();
+      process.stdout.write(JSON.stringify({ memo: result.right.memo._tag, loaded }));
+      process.exit(0);
+    `;
+    const run = () => {
+      const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+        encoding: "utf8",
+      });
+      if (stdout === "") throw new Error(stderr);
+      return JSON.parse(stdout) as { memo: string; loaded: string[] };
+    };
+    expect(run().memo).toBe("Absent");
+    const { memo, loaded } = run();
+    const names = loaded.map((url) => url.split("/").at(-1));
+    expect(memo).toBe("Hit");
+    expect(loaded.filter((url) => /esbuild|trace-mapping|packages\/core|node:(vm|crypto|inspector)/.test(url))).toEqual(
+      [],
+    );
+    expect(names).not.toContain("fresh.ts");
+    expect(names).not.toContain("observe.ts");
+  });
+});
+
+const flipped = (bytes: Uint8Array): Uint8Array => bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 1 : byte));
+
+describe("memo files", () => {
+  it("give back what was put, and nothing else", () => {
+    const memo = memoFiles({ folder: join(temporaryFolder(), "memo"), capacity: 1000 });
+    expect(memo.get("a")).toBeUndefined();
+    memo.put("a", Buffer.from("x"));
+    expect(memo.get("a")).toEqual(Buffer.from("x"));
+  });
+
+  it("stay within their size, the oldest going first", () => {
+    const folder = temporaryFolder();
+    const memo = memoFiles({ folder, capacity: 25 });
+    for (const [i, key] of ["a", "b", "c"].entries()) {
+      memo.put(key, Buffer.alloc(10));
+      utimesSync(join(folder, key), i, i);
+    }
+    memo.put("d", Buffer.alloc(10));
+    expect(readdirSync(folder).sort()).toEqual(["c", "d"]);
+  });
+
+  it("are forgone where they cannot be written", () => {
+    const file = join(temporaryFolder(), "file");
+    writeFileSync(file, "");
+    const memo = memoFiles({ folder: file, capacity: 100 });
+    memo.put("a", Buffer.from("x"));
+    expect(memo.get("a")).toBeUndefined();
+  });
+});
