@@ -24,6 +24,8 @@ export interface DebianTreeSpec {
   readonly links?: Readonly<Record<string, string>>;
   /** Files: path to content. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Directories that are there even if nothing is in them, such as mount points. */
+  readonly directories?: readonly string[];
 }
 
 export const debianArch: Readonly<Record<System, string>> = {
@@ -63,6 +65,7 @@ export function debianTree(spec: DebianTreeSpec): AnyPackage {
       mode: "copy",
       trees: json([...(spec.base === undefined ? [] : [spec.base]), unpacked].map((tree) => ({ path: tree }))),
       links: json(spec.links ?? {}),
+      directories: json(spec.directories ?? []),
       files: json(Object.fromEntries(Object.entries(spec.files ?? {}).map(([path, text]) => [path, { text }]))),
     },
     rootfs: null,

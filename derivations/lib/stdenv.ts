@@ -44,7 +44,11 @@ export function stdenvRecipe(of: StdenvScript, { platform }: DeriveHost): Deriva
   return {
     name: of.fullName,
     builder: "/bin/bash",
-    args: ["-c", sh`source ${stdenv}/setup.sh\n${of.script}\n`],
+    args: [
+      "-ec",
+      sh`source ${stdenv}/setup.sh
+${of.script}`,
+    ],
     env: {
       outputs: of.outputs.join(" "),
       // What a script may leave out: empty, since setup.sh treats an unset variable as a mistake.

@@ -3,9 +3,6 @@ import { debianTree } from "../lib/debian-tree.ts";
 
 export const GCC = "12";
 
-/** Where a sandbox mounts things: made here, since the tree is read-only by then. */
-const MOUNT_POINTS = ["build", "cab/store", "dev", "proc", "tmp"];
-
 const versioned = ["gcc", "g++", "cpp", "gcc-ar", "gcc-nm", "gcc-ranlib", "gcov"];
 
 export default debianTree({
@@ -59,6 +56,7 @@ export default debianTree({
     "etc/group": "root:x:0:\nbuilder:x:30000:\nnogroup:x:65534:\n",
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
-    ...Object.fromEntries(MOUNT_POINTS.map((directory) => [`${directory}/.mount-point`, ""])),
   },
+  // Where a sandbox mounts things: made here, since the tree is read-only by then.
+  directories: ["build", "cab/store", "dev", "proc", "tmp"],
 });

@@ -4,7 +4,7 @@ import { isAbsolute, join } from "node:path";
 import { type Host, UsageError } from "./verb.ts";
 
 /** The place that needs no namespace to be seen at `/cab`. */
-const LOGICAL_ROOT = "/cab";
+export const LOGICAL_ROOT = "/cab";
 
 /** `$CAB_ROOT`; else `/cab` where it can be written; else a folder of the user's own. */
 export function cabRoot({ env }: Host): string {

@@ -1,8 +1,10 @@
 /** The `cab` command: finds the verb, runs it, and turns what went wrong into a message and an exit code. */
 import { availableParallelism } from "node:os";
 import { nearestNames } from "@cab/core";
+import { Ended } from "./ended.ts";
 import { type Host, helpText, parseVerbArguments, UsageError } from "./verb.ts";
 import { verbs } from "./verbs/index.ts";
+import { VERSION } from "./version.ts";
 
 /** As shells report them. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -30,8 +32,6 @@ async function main(args: readonly string[], host: Host): Promise<number> {
   }
   return verb.run(input, host);
 }
-
-const VERSION = "0.1.0";
 
 const overview = (): string =>
   [
@@ -74,8 +74,14 @@ const host: Host = {
 try {
   process.exitCode = await main(process.argv.slice(2), host);
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  host.err(`cab: ${error.message}\n`);
-  process.exitCode = 2;
+  if (error instanceof UsageError) {
+    host.err(`cab: ${error.message}\n`);
+    process.exitCode = 2;
+  } else if (error instanceof Ended) {
+    host.err(error.message);
+    process.exitCode = error.exitCode;
+  } else {
+    throw error;
+  }
 }
 if (signalCode !== undefined) process.exitCode = signalCode;

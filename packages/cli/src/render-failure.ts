@@ -71,7 +71,8 @@ function substituterText(failure: SubstituterFailure): string {
   }
 }
 
-function buildText(cause: BuildFailure): string {
+/** One build's, or one download's, failure. */
+export function buildText(cause: BuildFailure): string {
   switch (cause._tag) {
     case "BuilderExited":
       return `the builder ${cause.signal === null ? `exited with code ${cause.code}` : `was killed by ${cause.signal}`}${cause.hint === undefined ? "" : `\n${cause.hint}`}`;

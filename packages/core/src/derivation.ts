@@ -1,5 +1,5 @@
 /** Derivations: the fully explicit, hashed description of one build, its canonical encoding and its resolution. */
-import { compareUtf8 } from "./bytes.ts";
+import { compareUtf8, fromHex } from "./bytes.ts";
 import {
   byteSink,
   type Decoded,
@@ -19,6 +19,7 @@ import { sha256Hex } from "./sha256.ts";
 import {
   HASH_LENGTH,
   hashPart,
+  isStoreName,
   outputName,
   parseStorePath,
   STORE_DIR,
@@ -103,7 +104,7 @@ export function encodeDerivation(drv: Derivation, sink: Sink): void {
   sink.field("sandbox");
   sink.string(drv.sandbox);
   sink.field("inputDrvs");
-  encodeMap(sink, drv.inputDrvs, (outputs) => encodeStrings(sink, [...outputs].sort(compareUtf8)));
+  encodeMap(sink, drv.inputDrvs, (outputs) => encodeStrings(sink, [...new Set(outputs)].sort(compareUtf8)));
   sink.field("inputSrcs");
   encodeStrings(sink, sortedPaths(drv.inputSrcs));
   sink.field("outputs");
@@ -137,7 +138,7 @@ export function decodeDerivation(bytes: Uint8Array): Derivation | undefined {
   const env = decodeRecord(fields[5], decodedString);
   const rootfs = decodeRootfs(fields[6]);
   const sandbox = decodedString(fields[7]);
-  const inputDrvs = decodeRecord(fields[8], decodedStrings);
+  const inputDrvs = decodeRecord(fields[8], decodeSorted);
   const inputSrcs = decodePaths(fields[9]);
   const outputs = decodeRecord(fields[10], decodeOutput);
   if (format !== FORMAT || name === undefined || system === undefined || builder === undefined) return undefined;
@@ -145,6 +146,7 @@ export function decodeDerivation(bytes: Uint8Array): Derivation | undefined {
   if (sandbox === undefined || inputDrvs === undefined || inputSrcs === undefined || outputs === undefined)
     return undefined;
   if (!Object.keys(inputDrvs).every(isDrvHash)) return undefined;
+  if (![name, ...Object.keys(outputs).map((output) => outputName(name, output))].every(isStoreName)) return undefined;
   return { name, system, builder, args, env, rootfs, sandbox, inputDrvs, inputSrcs, outputs };
 }
 
@@ -163,9 +165,16 @@ function decodeRecord<A>(
   return record;
 }
 
+/** A set: strictly ascending, as it was written. */
+function decodeSorted(value: Decoded | undefined): string[] | undefined {
+  const strings = decodedStrings(value);
+  const ascending = strings?.every((text, i) => i === 0 || compareUtf8(strings[i - 1] as string, text) < 0);
+  return ascending ? strings : undefined;
+}
+
 function decodePaths(value: Decoded | undefined): StorePath[] | undefined {
   const paths: StorePath[] = [];
-  for (const text of decodedStrings(value) ?? [""]) {
+  for (const text of decodeSorted(value) ?? [""]) {
     const path = parseStorePath(text);
     if (path._tag === "Left") return undefined;
     paths.push(path.right);
@@ -189,7 +198,8 @@ function decodeOutput(value: Decoded): OutputSpec | undefined {
   if (value === null) return { _tag: "ContentAddressed" };
   const [algo, digest, mode, ...rest] = decodedStrings(value) ?? [];
   if ((algo !== "sha256" && algo !== "sha512") || digest === undefined || rest.length > 0) return undefined;
-  if (mode !== "flat" && mode !== "tree") return undefined;
+  if (mode !== "flat" && (mode !== "tree" || algo !== "sha256")) return undefined;
+  if (fromHex(digest)?.length !== (algo === "sha256" ? 32 : 64)) return undefined;
   return { _tag: "FixedOutput", algo, digest, mode };
 }
 
@@ -220,8 +230,7 @@ export function resolveDerivation(
     }
   }
   const replace = (text: string): string => text.replace(PATHS, (hash) => realised.get(hash) ?? hash);
-  const env: Record<string, string> = {};
-  for (const key of Object.keys(drv.env)) env[key] = replace(drv.env[key] as string);
+  const env = Object.fromEntries(Object.entries(drv.env).map(([key, text]) => [key, replace(text)]));
   return {
     ...drv,
     args: drv.args.map(replace),

@@ -70,6 +70,7 @@ export interface StorePort {
 
 export interface BuildJob {
   readonly drv: ResolvedDerivation;
+  /** Of the resolved derivation: what its log is called by, whatever led to it. */
   readonly drvHash: DrvHash;
   readonly scratch: Scratch;
   /** The closure of the declared inputs: exactly what the builder sees of the store. */

@@ -50,20 +50,25 @@ export function criticalRanks(
   return ranks;
 }
 
-/** Names from a root down to `target`, by the shortest way; the target alone if no root needs it. */
-export function namesDownTo(target: DrvHash, roots: readonly DrvHash[], derivation: DerivationOf): string[] {
+/** For each derivation that the roots need, the one that wants it on the shortest way from a root; null for a root. */
+export function shortestWays(
+  roots: readonly DrvHash[],
+  derivation: DerivationOf,
+): ReadonlyMap<DrvHash, DrvHash | null> {
   const wantedBy = new Map<DrvHash, DrvHash | null>(roots.map((root) => [root, null]));
-  const queue = [...roots];
-  for (let i = 0; i < queue.length && !wantedBy.has(target); i++) {
-    const hash = queue[i] as DrvHash;
-    for (const need of neededDrvs(derivation(hash))) {
-      if (wantedBy.has(need)) continue;
-      wantedBy.set(need, hash);
-      queue.push(need);
-    }
+  for (const hash of wantedBy.keys()) {
+    for (const need of neededDrvs(derivation(hash))) if (!wantedBy.has(need)) wantedBy.set(need, hash);
   }
+  return wantedBy;
+}
+
+/** Names from a root down to `target`; the target alone if no root needs it. */
+export function namesDownTo(
+  target: DrvHash,
+  ways: ReadonlyMap<DrvHash, DrvHash | null>,
+  derivation: DerivationOf,
+): string[] {
   const names: string[] = [];
-  for (let hash: DrvHash | null | undefined = target; hash; hash = wantedBy.get(hash))
-    names.unshift(derivation(hash).name);
-  return names;
+  for (let hash: DrvHash | null | undefined = target; hash; hash = ways.get(hash)) names.push(derivation(hash).name);
+  return names.reverse();
 }

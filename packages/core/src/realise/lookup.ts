@@ -1,9 +1,16 @@
 /** Finding outputs without building: recorded here, predicted by a digest, or known to a substituter. */
-import { type Derivation, type DrvHash, outputNames } from "../derivation.ts";
+import {
+  type Derivation,
+  type DrvHash,
+  outputNames,
+  type ResolvedDerivation,
+  resolveDerivation,
+} from "../derivation.ts";
 import type { ObjectInfo } from "../object.ts";
 import type { StorePort, SubstituterPort } from "../ports.ts";
 import { predictedPath, realisationKey } from "../realisation.ts";
 import type { StorePath } from "../store-path.ts";
+import { type DerivationOf, neededDrvs } from "./graph.ts";
 
 /** The path of every output, by output name. */
 export type OutputPaths = Readonly<Record<string, StorePath>>;
@@ -19,6 +26,25 @@ export function knownPaths(store: StorePort, drv: Derivation, hash: DrvHash): Ou
   return paths;
 }
 
+/** The derivation with the paths of its inputs, if this store knows them all: what it was, or would be, built as. */
+export function knownResolution(
+  store: StorePort,
+  derivation: DerivationOf,
+  hash: DrvHash,
+): ResolvedDerivation | undefined {
+  const drv = derivation(hash);
+  const inputs = new Map<DrvHash, OutputPaths>();
+  for (const need of neededDrvs(drv)) {
+    const paths = knownPaths(store, derivation(need), need);
+    if (paths === undefined) return undefined;
+    inputs.set(need, paths);
+  }
+  return resolveDerivation(drv, {
+    name: (input) => derivation(input).name,
+    path: ({ drv: input, output }) => inputs.get(input)?.[output] as StorePath,
+  });
+}
+
 type Trouble = (substituter: string, reason: string) => void;
 
 /** The same from the first substituter that knows every output. One that fails is reported and passed over. */
@@ -30,14 +56,15 @@ export async function substitutedPaths(
 ): Promise<OutputPaths | undefined> {
   for (const substituter of substituters) {
     const paths: Record<string, StorePath> = {};
-    for (const output of outputNames(drv)) {
+    const outputs = outputNames(drv);
+    for (const output of outputs) {
       const found = await substituter.realisation(realisationKey(drv, hash, output))();
       if (found._tag === "Left") trouble(substituter.name, failureText(found.left));
       const path = found._tag === "Right" ? found.right : undefined;
       if (path === undefined) break;
       paths[output] = path;
     }
-    if (outputNames(drv).every((output) => paths[output] !== undefined)) return paths;
+    if (Object.keys(paths).length === outputs.length) return paths;
   }
   return undefined;
 }
@@ -68,7 +95,8 @@ export async function offeredClosure(
     const offer = await firstOffer(substituters, trouble, wanted);
     if (offer === undefined || offers.size >= MAX_CLOSURE) return undefined;
     offers.set(wanted, offer);
-    queue.push(...offer.info.references);
+    // Not spread: a hostile list may be longer than the stack allows arguments.
+    for (const reference of offer.info.references) queue.push(reference);
   }
   return referencesFirst(offers);
 }
@@ -81,7 +109,8 @@ async function firstOffer(
   for (const substituter of substituters) {
     const found = await substituter.object(path)();
     if (found._tag === "Left") trouble(substituter.name, failureText(found.left));
-    else if (found.right !== undefined) return { info: found.right, substituter };
+    else if (found.right?.path === path) return { info: found.right, substituter };
+    else if (found.right !== undefined) trouble(substituter.name, `${path}: it answered with ${found.right.path}`);
   }
   return undefined;
 }
@@ -92,7 +121,11 @@ function referencesFirst(offers: ReadonlyMap<StorePath, Offer>): readonly Offer[
   for (const [path, { info }] of offers) {
     const missing = info.references.filter((reference) => offers.has(reference));
     waitsFor.set(path, missing.length);
-    for (const reference of missing) referrers.set(reference, [...(referrers.get(reference) ?? []), path]);
+    for (const reference of missing) {
+      const known = referrers.get(reference);
+      if (known === undefined) referrers.set(reference, [path]);
+      else known.push(path);
+    }
   }
   const ready = [...offers.keys()].filter((path) => waitsFor.get(path) === 0);
   for (let i = 0; i < ready.length; i++) {

@@ -1,6 +1,14 @@
 /** What realising would do, without doing it: `--dry-run`. Downloads and builds nothing; asks the store and substituters. */
 import type { Task } from "fp-ts/lib/Task.js";
-import { type DrvHash, type DrvOutput, drvHash, isBuiltin, neededOutputs, resolveDerivation } from "../derivation.ts";
+import {
+  type Derivation,
+  type DrvHash,
+  type DrvOutput,
+  drvHash,
+  isBuiltin,
+  neededOutputs,
+  resolveDerivation,
+} from "../derivation.ts";
 import { namePart, type StorePath } from "../store-path.ts";
 import { workOf } from "./event.ts";
 import { neededDrvs } from "./graph.ts";
@@ -10,7 +18,7 @@ import type { RealisePorts, RealiseRequest } from "./realise.ts";
 export interface Plan {
   /** Names of derivations that must be built. */
   readonly build: readonly string[];
-  /** Names of derivations above those: built too, unless their inputs realise to what they were. */
+  /** Names of derivations above those: built (or fetched) too, unless their inputs realise to what they were. */
   readonly perhaps: readonly string[];
   /** Names of sources to download, and of objects that a substituter offers. */
   readonly fetch: readonly string[];
@@ -64,6 +72,9 @@ export const plan =
       const work = workOf(drv.builder);
       if (work === "fetch") fetch.add(drv.name);
       if (work === "build") build.add(drv.name);
+      await bytesToBuild(drv);
+    };
+    const bytesToBuild = async (drv: Derivation): Promise<void> => {
       for (const need of neededOutputs(drv)) await bytes(need);
       if (!isBuiltin(drv) && request.sandboxTools !== null) await bytes(request.sandboxTools);
     };
@@ -77,11 +88,7 @@ export const plan =
       await undefined;
       const found = await paths(hash);
       const path = found === "unknown" ? undefined : found[output];
-      if (path === undefined) {
-        // What may have to be built needs its own inputs' bytes then.
-        for (const need of neededOutputs(request.derivation(hash))) await bytes(need);
-        return;
-      }
+      if (path === undefined) return bytesToBuild(request.derivation(hash));
       if (store.object(path) !== undefined) return;
       const offers = await offeredClosure(store, substituters, trouble, path);
       if (offers === undefined) await wouldBuild(hash);

@@ -27,11 +27,11 @@ import type { BuilderPort, StorePort, SubstituterPort } from "../ports.ts";
 import { realisationsOf } from "../realisation.ts";
 import { namePart, type StorePath, sortedPaths } from "../store-path.ts";
 import { type RealiseEvent, workOf } from "./event.ts";
-import { criticalRanks, type DerivationOf, namesDownTo, neededDrvs } from "./graph.ts";
+import { criticalRanks, type DerivationOf, namesDownTo, neededDrvs, shortestWays } from "./graph.ts";
 import { knownPaths, type OutputPaths, substitutedPaths } from "./lookup.ts";
 import { andDiscard, createReceiver } from "./receive.ts";
 import { createSlots } from "./slots.ts";
-import { all, once } from "./task.ts";
+import { all, once, untilAborted } from "./task.ts";
 
 export interface RealisePorts {
   readonly store: StorePort;
@@ -91,7 +91,9 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
   const fetched: string[] = [];
   const cutoff: string[] = [];
   const failures: DerivationFailure[] = [];
+  const failed = new Set<DrvHash>();
   let ranks: ReadonlyMap<DrvHash, number> | undefined;
+  let ways: ReadonlyMap<DrvHash, DrvHash | null> | undefined;
 
   const trouble = (substituter: string, reason: string): void =>
     emit({ _tag: "SubstituterTrouble", substituter, reason });
@@ -106,8 +108,10 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
   const fail = (drv: DrvHash, cause: DerivationFailure["cause"]): Failed => {
     const consequence =
       cause._tag === "Cancelled" && (stop.signal.aborted || failures.some((f) => f.cause._tag === "Cancelled"));
-    if (consequence) return undefined;
-    const wantedBy = namesDownTo(drv, rootHashes, derivation);
+    if (consequence || failed.has(drv)) return undefined;
+    failed.add(drv);
+    ways ??= shortestWays(rootHashes, derivation);
+    const wantedBy = namesDownTo(drv, ways, derivation);
     const failure: DerivationFailure = { _tag: "DerivationFailed", drv, name: derivation(drv).name, cause, wantedBy };
     failures.push(failure);
     emit({ _tag: "Failed", failure });
@@ -115,8 +119,14 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
     return undefined;
   };
 
-  const record = async (drv: Derivation, hash: DrvHash, paths: OutputPaths): Promise<OutputPaths | Failed> => {
-    const written = await store.record(realisationsOf(drv, hash, paths))();
+  /** Under a derivation's own hash, and that of the one it resolves to if given. */
+  const record = async (
+    hash: DrvHash,
+    paths: OutputPaths,
+    resolved?: { readonly drv: ResolvedDerivation; readonly hash: DrvHash },
+  ): Promise<OutputPaths | Failed> => {
+    const facts = resolved === undefined ? [] : realisationsOf(resolved.drv, resolved.hash, paths);
+    const written = await store.record([...facts, ...realisationsOf(derivation(hash), hash, paths)])();
     return written._tag === "Right" ? paths : fail(hash, written.left);
   };
 
@@ -127,7 +137,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
     // From here on the caller's stack is left: a chain of wants may be any length.
     await undefined;
     const traced = await substitutedPaths(ports.substituters, trouble, drv, hash);
-    if (traced !== undefined) return record(drv, hash, traced);
+    if (traced !== undefined) return record(hash, traced);
     const resolved = await resolution(hash);
     if (resolved === undefined) return undefined;
     const resolvedHash = drvHash(resolved);
@@ -138,7 +148,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
     if (same === undefined) return build(hash);
     cutoff.push(drv.name);
     emit({ _tag: "CutOff", drv: hash, name: drv.name });
-    return (await record(resolved, resolvedHash, same)) && record(drv, hash, same);
+    return record(hash, same, { drv: resolved, hash: resolvedHash });
   });
 
   const resolution = once(async (hash: DrvHash): Promise<ResolvedDerivation | Failed> => {
@@ -156,12 +166,18 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
 
   /** Makes one output's closure valid in this store. */
   const bytes = async ({ drv: hash, output }: DrvOutput): Promise<StorePath | Failed> => {
-    const path = (await paths(hash))?.[output];
-    if (path === undefined || store.object(path) !== undefined) return path;
+    const known = await paths(hash);
+    const path = known?.[output];
+    if (known === undefined || path === undefined || store.object(path) !== undefined) return path;
     if (await substituted(path)) return path;
-    const rebuilt = (await build(hash))?.[output];
-    if (rebuilt === undefined || rebuilt === path) return rebuilt;
-    return fail(hash, { _tag: "NonReproducible", output, expected: path, actual: rebuilt });
+    const rebuilt = await build(hash);
+    if (rebuilt === undefined) return undefined;
+    // All outputs are compared: a sibling that is still here may have come out different.
+    for (const [name, actual] of Object.entries(rebuilt)) {
+      const expected = known[name] as StorePath;
+      if (actual !== expected) return fail(hash, { _tag: "NonReproducible", output: name, expected, actual });
+    }
+    return path;
   };
 
   const substituted = createReceiver({
@@ -179,10 +195,11 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
     const needs = neededOutputs(derivation(hash));
     const tools = isBuiltin(resolved) ? null : sandboxTools;
     const here = await Promise.all([...needs, ...(tools === null ? [] : [tools])].map(bytes));
-    if (here.includes(undefined) || signal.aborted) return undefined;
+    if (here.includes(undefined)) return undefined;
+    if (signal.aborted) return fail(hash, { _tag: "Cancelled" });
     const resolvedHash = drvHash(resolved);
     const outputs = await buildResolved(resolvedHash, resolved, hash, tools === null ? null : (here.at(-1) ?? null));
-    return outputs === undefined || resolvedHash === hash ? outputs : record(derivation(hash), hash, outputs);
+    return outputs === undefined || resolvedHash === hash ? outputs : record(hash, outputs);
   });
 
   const running = new Map<DrvHash, Promise<OutputPaths | Failed>>();
@@ -208,7 +225,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
       const release = await (workOf(resolved.builder) === "fetch" ? downloads : slots).acquire(rankOf(hash));
       if (signal.aborted) {
         release();
-        return ports.signal.aborted ? fail(hash, { _tag: "Cancelled" }) : undefined;
+        return fail(hash, { _tag: "Cancelled" });
       }
       const claim = await store.claim(resolvedHash)();
       if (claim._tag === "Left") {
@@ -224,7 +241,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
       }
       release();
       emit({ _tag: "BuiltElsewhere", drv: hash, name: resolved.name });
-      await claim.right.ended;
+      await untilAborted(claim.right.ended, signal);
       const outputs = finishedMeanwhile(resolved, resolvedHash);
       if (outputs !== undefined) return outputs;
     }
@@ -253,7 +270,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
         pipe(
           ports.builder.build({
             drv,
-            drvHash: hash,
+            drvHash: resolvedHash,
             scratch,
             inputs,
             sandboxTools: tools,

@@ -2,7 +2,7 @@
  * Packages: immutable values that describe what to build before anything is hashed. A builder such as `autotools` makes
  * one from its specification; `with` and `override` make changed copies. Knows nothing of how a package is built.
  */
-import { type Draft, produce } from "immer";
+import { produce } from "immer";
 import type { OutputSpec } from "../derivation.ts";
 import type { Platform } from "../platform.ts";
 import { RecipeError } from "./failure.ts";
@@ -82,8 +82,13 @@ export interface Package<
   /** Chooses options and replaces inputs. */
   with(changes: Changes<O, I>): Package<O, I, S, Out>;
   /** Changes anything else in the specification, as an immer draft. */
-  override(change: (draft: Draft<S>) => void): Package<O, I, S, Out>;
+  override(change: (draft: SpecDraft<S>) => void): Package<O, I, S, Out>;
 }
+
+/** What `override` may change: as immer's `Draft`, except that packages and text in a specification are values. */
+export type SpecDraft<A> = A extends AnyPackage | OutputRef | Text | ((...of: never) => unknown)
+  ? A
+  : { -readonly [K in keyof A]: SpecDraft<A[K]> };
 
 /** Any package, whatever its options. Methods are bivariant on purpose: a package is a value first. */
 export interface AnyPackage {
@@ -129,10 +134,13 @@ export function definePackage<
         options: { ...chosen.options, ...changes.options } as Partial<OptionValues<O>>,
         inputs: checkedInputs(spec, { ...chosen.inputs, ...changes.inputs } as I),
       }),
-    override: (change) => definePackage<O, I, S, Out>(produce(spec, change), derive, chosen),
+    override: (change) => definePackage<O, I, S, Out>(edited(spec, change), derive, chosen),
   };
   return Object.setPrototypeOf(self, PACKAGE) as typeof self;
 }
+
+/** Immer's types would open up packages too, which its code leaves alone. */
+const edited: <S>(spec: S, change: (draft: SpecDraft<S>) => void) => S = produce;
 
 function optionValues<O extends OptionSpecs, I extends Packages>(
   spec: PackageSpec<O, I>,

@@ -1,2 +1,4 @@
 export * from "./memory-object.ts";
 export * from "./memory-world.ts";
+export * from "./run.ts";
+export * from "./small-graph.ts";

@@ -1,0 +1,29 @@
+/** The flags that every verb that realises understands. */
+import type { RealiseSettings } from "./realise-names.ts";
+import { type Flags, type FlagValues, type Host, UsageError } from "./verb.ts";
+
+export const realiseFlags = {
+  jobs: { type: "string", short: "j", value: "N", help: "builders at once (default: one for each core)" },
+  "keep-going": { type: "boolean", short: "k", help: "after a failure, go on with what does not depend on it" },
+  from: { type: "string", value: "DIRECTORY", multiple: true, help: "a binary cache to take finished outputs from" },
+  timeout: { type: "string", value: "SECONDS", help: "stop a builder that takes longer" },
+  silence: { type: "string", value: "SECONDS", help: "stop a builder that prints nothing for so long" },
+} as const satisfies Flags;
+
+export function realiseSettings(flags: FlagValues<typeof realiseFlags>, host: Host): RealiseSettings {
+  return {
+    jobs: positive("--jobs", flags.jobs) ?? host.cores,
+    keepGoing: flags["keep-going"] === true,
+    from: flags.from ?? [],
+    timeoutSeconds: positive("--timeout", flags.timeout),
+    silenceSeconds: positive("--silence", flags.silence),
+    quiet: false,
+  };
+}
+
+function positive(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new UsageError(`${flag} ${text}: give a whole number from 1`);
+  return value;
+}

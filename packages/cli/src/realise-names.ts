@@ -1,0 +1,106 @@
+/** Realises recipes by name, with progress and rendered failures: what `realise`, `run` and `push` share. */
+import {
+  type DerivationOf,
+  type DrvHash,
+  type Plan,
+  plan,
+  type Realised,
+  type RealiseRequest,
+  realise,
+} from "@cab/core";
+import type { Store } from "@cab/store";
+import { logTail } from "./build-log.ts";
+import { type Clock, startClock } from "./clock.ts";
+import { createProgress } from "./progress.ts";
+import { renderDerivationFailure } from "./render-failure.ts";
+import type { Host } from "./verb.ts";
+import {
+  derivationsOf,
+  type ExecutorSettings,
+  evaluateRecipes,
+  lazyExecutor,
+  openHostStore,
+  openSubstituters,
+  SANDBOX_RECIPE,
+} from "./wiring.ts";
+
+export interface RealiseSettings extends ExecutorSettings {
+  readonly jobs: number;
+  readonly keepGoing: boolean;
+  /** Folders of binary caches, asked in this order. */
+  readonly from: readonly string[];
+  /** Whether what happens is shown. */
+  readonly quiet: boolean;
+}
+
+/** Downloads at once: enough to keep a mirror's line busy, few enough to be welcome there. */
+const DOWNLOADS = 6;
+
+export interface Session {
+  readonly store: Store;
+  readonly root: string;
+  readonly roots: readonly { readonly name: string; readonly drv: DrvHash }[];
+  /** The sandbox's own programs, as one more thing that can be realised. */
+  readonly sandbox: DrvHash;
+  readonly derivation: DerivationOf;
+  readonly realise: (roots: readonly DrvHash[]) => Promise<{ readonly realised: Realised; readonly clock: Clock }>;
+  readonly plan: () => Promise<Plan>;
+  readonly close: () => Promise<void>;
+}
+
+export async function openSession(
+  host: Host,
+  root: string,
+  names: readonly string[],
+  settings: RealiseSettings,
+): Promise<Session> {
+  const evaluation = await evaluateRecipes(host, root, [...names, SANDBOX_RECIPE]);
+  const derivation = await derivationsOf(evaluation);
+  const store = openHostStore(host, root);
+  const executor = lazyExecutor(host, root, store, settings);
+  const substituters = await openSubstituters(settings.from);
+  const roots = evaluation.roots.slice(0, names.length);
+  const sandbox = evaluation.roots.at(-1)?.drv as DrvHash;
+  const progress = createProgress(host);
+  const request = (wanted: readonly DrvHash[]): RealiseRequest => ({
+    derivation,
+    roots: wanted.map((drv) => ({ drv, outputs: ["out"] })),
+    sandboxTools: { drv: sandbox, output: "out" },
+    jobs: settings.jobs,
+    downloads: DOWNLOADS,
+    keepGoing: settings.keepGoing,
+  });
+  const emit = settings.quiet ? () => {} : progress.on;
+  return {
+    store,
+    root,
+    roots,
+    sandbox,
+    derivation,
+    plan: () => plan(request(roots.map(({ drv }) => drv)))({ store, substituters, emit })(),
+    realise: async (wanted) => {
+      const clock = startClock(host.now);
+      const realised = await realise(request(wanted))({
+        store,
+        builder: executor.builder,
+        substituters,
+        emit: (event) => {
+          clock.on(event);
+          emit(event);
+        },
+        now: host.now,
+        signal: host.signal,
+      })();
+      progress.stop();
+      for (const failure of realised.failures) {
+        if (failure.cause._tag === "Cancelled") continue;
+        host.err(renderDerivationFailure(failure, await logTail(store, derivation, failure.drv)));
+      }
+      return { realised, clock };
+    },
+    close: async () => {
+      await executor.close();
+      await store.close();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** `cab eval`: the derivation of a recipe, as text or JSON. Evaluating builds nothing. */
+import { derivationText } from "@cab/core";
+import { cabRoot } from "../cab-root.ts";
+import { defineVerb, UsageError } from "../verb.ts";
+import { derivationsOf, evaluateRecipes } from "../wiring.ts";
+
+export const verb = defineVerb({
+  usage: "[--json] [--explain] NAME…",
+  summary: "Prints the derivations of these roles or packages: everything that is hashed, before inputs have paths.",
+  flags: {
+    json: { type: "boolean", help: "print one object: each name's DrvHash and derivation" },
+    explain: { type: "boolean", help: "say whether the evaluation was remembered, and if not, what changed" },
+  },
+  run: async ({ positionals, flags }, host) => {
+    if (positionals.length === 0) throw new UsageError("evaluate what? give at least one NAME");
+    const evaluation = await evaluateRecipes(host, cabRoot(host), positionals);
+    const derivation = await derivationsOf(evaluation);
+    if (flags.explain) {
+      const { memo } = evaluation;
+      host.err(
+        memo._tag === "Hit"
+          ? "remembered\n"
+          : `evaluated: ${memo._tag === "Changed" ? `${memo.path} changed` : "not remembered"}\n`,
+      );
+    }
+    if (flags.json) {
+      const entries = evaluation.roots.map(({ name, drv }) => [name, { drv, derivation: derivation(drv) }]);
+      host.out(`${JSON.stringify(Object.fromEntries(entries))}\n`);
+      return 0;
+    }
+    for (const { name, drv } of evaluation.roots) host.out(`# ${name} ${drv}\n${derivationText(derivation(drv))}`);
+    return 0;
+  },
+});

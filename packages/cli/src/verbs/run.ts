@@ -1,0 +1,85 @@
+/** `cab run`: a program of a role, with the store at `/cab` whether or not it is physically there. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import type { StorePath } from "@cab/core";
+import { cabRoot, LOGICAL_ROOT } from "../cab-root.ts";
+import { Ended } from "../ended.ts";
+import { realiseFlags, realiseSettings } from "../realise-flags.ts";
+import { openSession, type Session } from "../realise-names.ts";
+import { defineVerb, type Host, UsageError } from "../verb.ts";
+import { hostSystem } from "../wiring.ts";
+
+/** As shells number a death by signal. */
+const SIGNAL_BASE = 128;
+
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGTERM: 15,
+};
+
+export const verb = defineVerb({
+  usage: "[FLAG…] NAME [PROGRAM [ARGUMENT…]]",
+  summary: "Runs a program of a role or package: bin/PROGRAM, or the one that is called as NAME is.",
+  details: [
+    "Realises NAME first. The program sees the host as it is, with this store at /cab: where that is not its physical place,",
+    "by a user namespace. Write -- before arguments that begin with a dash.",
+  ].join("\n"),
+  flags: realiseFlags,
+  run: async ({ positionals, flags }, host) => {
+    const [name, program, ...args] = positionals;
+    if (name === undefined) throw new UsageError("run what? give a NAME");
+    const root = cabRoot(host);
+    const session = await openSession(host, root, [name], realiseSettings(flags, host));
+    const command = await commandOf(session, host, { file: `bin/${program ?? name}`, args }).finally(session.close);
+    return command === undefined ? 1 : runProgram(command, host);
+  },
+});
+
+interface Wanted {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+/** The whole command line; undefined if something could not be realised, which has been said then. */
+async function commandOf(session: Session, host: Host, { file, args }: Wanted): Promise<readonly string[] | undefined> {
+  const needsView = session.root !== LOGICAL_ROOT;
+  const wanted = session.roots.map(({ drv }) => drv);
+  const { realised } = await session.realise(needsView ? [...wanted, session.sandbox] : wanted);
+  const [role, sandbox] = realised.outputs.map((outputs) => outputs?.out);
+  if (role === undefined) return undefined;
+  const folder = session.store.physical(role);
+  if (!existsSync(`${folder}/${file}`)) {
+    throw new Ended(`error: ${role} has no ${file}; see what there is in ${folder}/bin\n`);
+  }
+  const command = [`${role}/${file}`, ...args];
+  if (!needsView) return command;
+  return sandbox === undefined ? undefined : viewed(host, session, sandbox, command);
+}
+
+async function viewed(
+  host: Host,
+  { store, root }: Session,
+  tools: StorePath,
+  command: readonly string[],
+): Promise<string[]> {
+  const { hostViewCommand, treePrograms } = await import("@cab/executor");
+  return hostViewCommand(treePrograms(store.physical(tools), hostSystem()), { cabRoot: root, cwd: host.cwd, command });
+}
+
+/** Its terminal, environment and exit code are ours; SIGINT and SIGTERM reach it too. */
+function runProgram([program, ...args]: readonly string[], host: Host): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program as string, args, { stdio: "inherit", env: { ...host.env } });
+    const pass = (): void => void child.kill("SIGTERM");
+    host.signal.addEventListener("abort", pass);
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      host.signal.removeEventListener("abort", pass);
+      resolve(code ?? SIGNAL_BASE + (SIGNALS[signal ?? ""] ?? 0));
+    });
+  });
+}

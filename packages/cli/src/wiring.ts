@@ -1,0 +1,158 @@
+/**
+ * Puts the engine together for one command: the store, the evaluator, the executor and substituters, each opened when it
+ * is first needed. The one place that knows them all.
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  type BuilderPort,
+  type DerivationOf,
+  isSystem,
+  nativePlatform,
+  type SubstituterPort,
+  type System,
+} from "@cab/core";
+import {
+  type Evaluation,
+  type EvaluatorFailure,
+  type EvaluatorOptions,
+  evaluate,
+  findWorkspaces,
+  memoFiles,
+} from "@cab/evaluator";
+import type { Executor, ExecutorOptions, PinHost } from "@cab/executor";
+import { openStore, type Store } from "@cab/store";
+import * as E from "fp-ts/lib/Either.js";
+import { Ended } from "./ended.ts";
+import { renderStoreFailure } from "./render-failure.ts";
+import type { Host } from "./verb.ts";
+import { VERSION } from "./version.ts";
+
+/** The checkout, or installation, that this program belongs to: three folders above the bundle, and above this file. */
+const INSTALLATION = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** Evaluations to remember, in bytes: thousands of them. */
+const MEMO_CAPACITY = 256 * 2 ** 20;
+
+/** The recipe of the sandbox's own programs: realised before the first sandboxed build, part of no hash. */
+export const SANDBOX_RECIPE = "sandbox";
+
+export function hostSystem(): System {
+  const system = `${process.arch === "x64" ? "x86_64" : "aarch64"}-${process.platform}`;
+  if (!isSystem(system)) throw new Error(`BUG: the launcher let ${system} through`);
+  return system;
+}
+
+export function evaluatorOptions(host: Host, root: string): EvaluatorOptions {
+  return {
+    cwd: host.cwd,
+    shipped: join(INSTALLATION, "derivations"),
+    coreEntry: join(INSTALLATION, "packages/core/src/index.ts"),
+    platform: nativePlatform(hostSystem()),
+    version: VERSION,
+    memo: memoFiles({ folder: join(root, "var/memo"), capacity: MEMO_CAPACITY }),
+    now: Date.now,
+  };
+}
+
+/** Evaluates recipes, prints notices, and ends the command with the evaluator's message if they are wrong. */
+export async function evaluateRecipes(host: Host, root: string, names: readonly string[]): Promise<Evaluation> {
+  const evaluated = await evaluate(evaluatorOptions(host, root), names)();
+  if (E.isLeft(evaluated)) throw await evaluatorEnded(evaluated.left);
+  for (const { name, file, shipped } of evaluated.right.notices) {
+    host.err(`note: ${name} is ${file}, which takes the place of ${shipped}\n`);
+  }
+  return evaluated.right;
+}
+
+/** The lookup of an evaluation's derivations, as realising wants it. */
+export async function derivationsOf(evaluation: Evaluation): Promise<DerivationOf> {
+  const derivations = await evaluation.derivations();
+  if (E.isLeft(derivations)) throw await evaluatorEnded(derivations.left);
+  return (hash) => {
+    const drv = derivations.right(hash);
+    if (drv === undefined) throw new Error(`BUG: the evaluation lacks ${hash}`);
+    return drv;
+  };
+}
+
+export async function evaluatorEnded(failure: EvaluatorFailure): Promise<Ended> {
+  const { renderEvaluatorFailure } = await import("@cab/evaluator");
+  return new Ended(`error: ${renderEvaluatorFailure(failure)}\n`);
+}
+
+/** Whom builders run as where cab runs as root; inside the sandbox they are this user in any case. */
+const BUILDER = { uid: 30_001, gid: 30_000 };
+
+export function openHostStore(host: Host, root: string): Store {
+  const opened = openStore({ root, builder: host.uid === 0 ? BUILDER : null });
+  if (E.isLeft(opened)) throw new Ended(`error: ${renderStoreFailure(opened.left)}\n`);
+  return opened.right;
+}
+
+export interface ExecutorSettings {
+  readonly timeoutSeconds: number | undefined;
+  readonly silenceSeconds: number | undefined;
+}
+
+export interface LazyExecutor {
+  readonly builder: BuilderPort;
+  readonly close: () => Promise<void>;
+}
+
+/** An executor that is loaded by the first build: most commands build nothing. */
+export function lazyExecutor(host: Host, root: string, store: Store, settings: ExecutorSettings): LazyExecutor {
+  let opened: Promise<Executor> | undefined;
+  const { timeoutSeconds, silenceSeconds } = settings;
+  const workspaces = findWorkspaces(evaluatorOptions(host, root));
+  const options: ExecutorOptions = {
+    env: host.env,
+    openLog: ({ drvHash }) => store.logFile(drvHash),
+    workspaceRoots: E.isLeft(workspaces) ? {} : Object.fromEntries(workspaces.right.map(({ id, root }) => [id, root])),
+    debianMirrors: words(host.env.CAB_DEBIAN_MIRROR),
+    limits: {
+      ...(timeoutSeconds === undefined ? {} : { seconds: timeoutSeconds }),
+      ...(silenceSeconds === undefined ? {} : { silenceSeconds }),
+    },
+  };
+  const open = async (): Promise<Executor> => (await import("@cab/executor")).createExecutor(options);
+  return {
+    builder: {
+      build: (job) => async () => {
+        opened ??= open();
+        return (await opened).builder.build(job)();
+      },
+    },
+    close: async () => {
+      await (await opened)?.close();
+    },
+  };
+}
+
+/** What pinning uses of the network, configured as builds' downloads are. */
+export async function pinHost(host: Host): Promise<PinHost> {
+  const { network } = await import("@cab/executor");
+  return {
+    network: network(host.env),
+    signal: host.signal,
+    debianMirrors: words(host.env.CAB_DEBIAN_MIRROR),
+    aptDir: "/etc/apt",
+    npm: {
+      registry: undefined,
+      env: host.env,
+      npmrc: host.env.HOME === undefined ? [] : [join(host.env.HOME, ".npmrc")],
+    },
+    onUnverified: (suite) =>
+      host.err(`warning: this host has no gpgv or no keys of Debian's, so the signature of ${suite} was not checked
+`),
+  };
+}
+
+/** Binary caches in these folders, loaded when there are any. */
+export async function openSubstituters(folders: readonly string[]): Promise<SubstituterPort[]> {
+  if (folders.length === 0) return [];
+  const { directorySubstituter } = await import("@cab/executor");
+  return folders.map(directorySubstituter);
+}
+
+const words = (text: string | undefined): string[] => (text ?? "").split(/\s+/).filter((word) => word !== "");

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { nativePlatform } from "../platform.ts";
+import { decodeGraph, evaluateRecipes, type RealmHost } from "./evaluate.ts";
+import { instantiate } from "./instantiate.ts";
+import { contentAddressed, definePackage } from "./package.ts";
+import { fetchKey, fetchUrl } from "./source.ts";
+
+const host: RealmHost = {
+  platform: nativePlatform("x86_64-linux"),
+  pin: () => undefined,
+  local: () => ({ mode: "flat", digest: "b".repeat(64) }),
+  onFetch: () => {},
+};
+
+const packageOf = (name: string, ...inputs: ReturnType<typeof definePackage>[]) =>
+  definePackage({ name }, () => ({
+    name,
+    builder: "/bin/sh",
+    env: { inputs },
+    rootfs: null,
+    outputs: contentAddressed(["out"]),
+  }));
+
+const zlib = packageOf("zlib");
+const curl = packageOf("curl", zlib);
+
+describe("evaluating recipes", () => {
+  test("gives roots and a graph that reads back", () => {
+    const { roots, graph } = evaluateRecipes([{ name: "curl", value: curl }], host);
+    const expected = instantiate([curl], { ...host, pin: () => expect.fail("nothing is fetched") });
+    expect(roots).toEqual([{ name: "curl", drv: expected.roots[0] }]);
+    expect([...(decodeGraph(graph) ?? [])]).toEqual([...expected.derivations]);
+  });
+
+  test("tells of a fetch before it fails on a missing pin", () => {
+    const told: string[] = [];
+    const recipes = [{ name: "x", value: fetchUrl("https://example.org/x.tar") }];
+    const onFetch: RealmHost["onFetch"] = (request) => told.push(fetchKey(request));
+    expect(() => evaluateRecipes(recipes, { ...host, onFetch })).toThrow(
+      expect.objectContaining({ failure: { _tag: "NotLocked", key: "https://example.org/x.tar" } }),
+    );
+    expect(told).toEqual(["https://example.org/x.tar"]);
+  });
+
+  test.each([
+    [undefined, "missing"],
+    [null, "not a package"],
+    [Promise.resolve(curl), "not a package"],
+    [{ name: "curl" }, "not a package"],
+    [() => curl, "not a package"],
+  ])("refuses the default export %s", (value, what) => {
+    expect(() => evaluateRecipes([{ name: "curl", value }], host)).toThrow(
+      expect.objectContaining({
+        failure: expect.objectContaining({ reason: `the default export of curl is ${what}` }),
+      }),
+    );
+  });
+});
+
+test("a damaged graph is not read", () => {
+  const { graph } = evaluateRecipes([{ name: "curl", value: curl }], host);
+  expect(decodeGraph(graph.slice(0, -1))).toBeUndefined();
+  expect(decodeGraph(new Uint8Array())).toBeUndefined();
+  const text = Buffer.from(graph).toString();
+  expect(decodeGraph(Buffer.from(text.replace("cab-derivation@1", "cab-derivation@2")))).toBeUndefined();
+});

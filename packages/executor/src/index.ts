@@ -1,0 +1,10 @@
+/** The executor package: what touches the outside. */
+export { createExecutor, type Executor, type ExecutorOptions } from "./executor.ts";
+export { DEFAULT_PATIENCE, network } from "./fetch/network.ts";
+export { type PinHost, pinFetches } from "./pin/pin.ts";
+export { hostViewCommand } from "./sandbox/host-view.ts";
+export { probeSandbox } from "./sandbox/probe.ts";
+export { treePrograms } from "./sandbox/programs.ts";
+export { type BlobSink, type BlobSource, directoryBlobs, memoryBlobs } from "./substituters/blobs.ts";
+export { type Publication, publish } from "./substituters/publish.ts";
+export { directorySubstituter, substituter } from "./substituters/substituter.ts";

@@ -1,0 +1,216 @@
+/**
+ * The one pass over a new tree: reads each file once, hashes it, scans it, gives it its final mode, owner and time, and
+ * links it to an equal file that the store has. Knows what an object may consist of; not what it will be called.
+ *
+ * Directories stay writable, and files that hold a located hash stay as they are, until `seal`: both still change.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  type Stats,
+} from "node:fs";
+import { errorCode } from "./failure.ts";
+import { type FileBytes, pause, readBuffer, readLargeFile, readSmallFile } from "./file-bytes.ts";
+import type { Pool } from "./pool.ts";
+import type { Found, Scanner } from "./scan.ts";
+import {
+  fileAt,
+  joinPath,
+  pathText,
+  type TreeDirectory,
+  type TreeFile,
+  type TreeNode,
+  type TreeSymlink,
+} from "./tree.ts";
+
+/** 1980-01-01T00:00:00Z, in seconds: the time of everything in the store, and SOURCE_DATE_EPOCH of every build. */
+export const OBJECT_TIME = 315_532_800;
+
+/** Who owns objects, where that differs from who built them. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface TreeFault {
+  readonly file: string;
+  readonly found: string;
+  readonly remedy: string;
+}
+
+export interface AddedTree {
+  readonly root: TreeNode;
+  /** Candidate hashes in bytes, symlink targets and names; each with the first entry that holds it. */
+  readonly references: ReadonlyMap<string, string>;
+  /** The same for located hashes, which stand in bytes and symlink targets only. */
+  readonly located: ReadonlyMap<string, string>;
+  readonly faults: readonly TreeFault[];
+  /** Files that no equal one was found for: they enter the pool once they are synced. */
+  readonly unpooled: readonly TreeFile[];
+}
+
+export interface AddOptions {
+  readonly root: string;
+  readonly scanner: Scanner;
+  readonly pool: Pool;
+  /** A name beside the trees for a moment's use. */
+  readonly spare: string;
+  /** Whether files with occurrences will be rewritten. */
+  readonly rewriting: boolean;
+  /** Set when running as root: builders run as someone else. */
+  readonly owner: Owner | null;
+}
+
+const PERMISSIONS = 0o7777;
+const SPECIAL_BITS = 0o7000;
+
+/** Gives a file what every object's file has. */
+export function normaliseFile(file: Buffer, executable: boolean, owner: Owner | null): void {
+  // The owner first: a change of owner may take mode bits away.
+  if (owner !== null) lchownSync(file, owner.uid, owner.gid);
+  chmodSync(file, executable ? 0o555 : 0o444);
+  lutimesSync(file, OBJECT_TIME, OBJECT_TIME);
+}
+
+export function normaliseSymlink(file: Buffer, owner: Owner | null): void {
+  if (owner !== null) lchownSync(file, owner.uid, owner.gid);
+  lutimesSync(file, OBJECT_TIME, OBJECT_TIME);
+}
+
+function unsupported(stat: Stats): TreeFault["found"] {
+  if (stat.isSocket()) return "a socket";
+  if (stat.isFIFO()) return "a named pipe";
+  return stat.isBlockDevice() ? "a block device" : "a character device";
+}
+
+/** Entries between two pauses: at 30 µs each, other builds wait 8 ms at most. */
+const ENTRIES_A_TURN = 256;
+
+export async function addTree({ root, scanner, pool, spare, rewriting, owner }: AddOptions): Promise<AddedTree> {
+  const references = new Map<string, string>();
+  const located = new Map<string, string>();
+  const faults: TreeFault[] = [];
+  const unpooled: TreeFile[] = [];
+  const buffer = readBuffer();
+  let entries = 0;
+
+  const fault = (path: Buffer, found: string, remedy: string): undefined => {
+    faults.push({ file: pathText(path), found, remedy });
+  };
+
+  const note = (path: Buffer, found: Found): void => {
+    for (const hash of found.references) if (!references.has(hash)) references.set(hash, pathText(path));
+    for (const { hash } of found.occurrences) if (!located.has(hash)) located.set(hash, pathText(path));
+    for (const { hash, offset } of found.fragments) {
+      fault(
+        path,
+        `a piece of the build's own path (of ${hash}) at byte ${offset}, which cannot be rewritten`,
+        "keep the path whole: compile with -fno-store-merging or read it from a file, and leave it uncompressed",
+      );
+    }
+  };
+
+  const scanBytes = (path: Buffer, bytes: Buffer): Found => {
+    scanner.update(bytes);
+    const found = scanner.finish();
+    note(path, found);
+    return found;
+  };
+
+  const addName = (path: Buffer, name: Buffer): void => {
+    if (scanBytes(path, name).occurrences.length === 0) return;
+    fault(path, "a name that holds the build's own path", "name the file otherwise: a name is not rewritten");
+  };
+
+  const addSymlink = (path: Buffer, file: Buffer): TreeSymlink => {
+    const target = readlinkSync(file, { encoding: "buffer" });
+    const { occurrences } = scanBytes(path, target);
+    normaliseSymlink(file, owner);
+    return { _tag: "Symlink", path, occurrences, target };
+  };
+
+  /**
+   * A file with several names may have one outside of the tree, which must neither see its modes changed nor be able to
+   * change an object: it is replaced by a copy of its own, unless the pool has an equal file.
+   */
+  const ownCopy = (file: Buffer): void => {
+    copyFileSync(file, spare, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    renameSync(spare, file);
+  };
+
+  const readFile = async (file: Buffer, size: number): Promise<FileBytes> => {
+    const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      return readSmallFile(descriptor, size, buffer, scanner) ?? (await readLargeFile(descriptor, buffer, scanner));
+    } finally {
+      closeSync(descriptor);
+    }
+  };
+
+  const addFile = async (path: Buffer, file: Buffer, stat: Stats): Promise<TreeFile | undefined> => {
+    if ((stat.mode & SPECIAL_BITS) !== 0) {
+      const bits = (stat.mode & PERMISSIONS).toString(8).padStart(4, "0");
+      return fault(path, `mode ${bits}`, "install it without setuid, setgid and sticky bits (chmod a-st)");
+    }
+    const executable = (stat.mode & 0o100) !== 0;
+    const linked = stat.nlink > 1;
+    if ((stat.mode & 0o400) === 0) {
+      if (linked) return fault(path, "a hard link that its owner cannot read", "chmod u+r before the build ends");
+      chmodSync(file, 0o600);
+    }
+    const { digest, size, found } = await readFile(file, stat.size);
+    note(path, found);
+    const node: TreeFile = { _tag: "File", path, executable, size, digest, occurrences: found.occurrences };
+    const complete = !rewriting || node.occurrences.length === 0;
+    if (complete && pool.share(file, node)) return node;
+    if (linked) ownCopy(file);
+    if (complete) normaliseFile(file, executable, owner);
+    unpooled.push(node);
+    return node;
+  };
+
+  const addDirectory = async (path: Buffer, file: Buffer, stat: Stats): Promise<TreeDirectory> => {
+    if ((stat.mode & 0o700) !== 0o700) chmodSync(file, 0o755);
+    const children: { name: Buffer; node: TreeNode }[] = [];
+    for (const name of readdirSync(file, { encoding: "buffer" })) {
+      const child = joinPath(path, name);
+      addName(child, name);
+      const node = await addNode(child);
+      if (node !== undefined) children.push({ name, node });
+    }
+    return { _tag: "Directory", path, entries: children };
+  };
+
+  const addNode = async (path: Buffer): Promise<TreeNode | undefined> => {
+    if (++entries % ENTRIES_A_TURN === 0) await pause();
+    const file = fileAt(root, path);
+    try {
+      const stat = lstatSync(file);
+      if (stat.isFile()) return await addFile(path, file, stat);
+      if (stat.isDirectory()) return await addDirectory(path, file, stat);
+      if (stat.isSymbolicLink()) return addSymlink(path, file);
+      return fault(path, unsupported(stat), "remove it before the build ends: a store object holds no such thing");
+    } catch (error) {
+      if (errorCode(error) !== "ENAMETOOLONG") throw error;
+      return fault(path, "a path longer than this system can open", "nest directories less deeply");
+    }
+  };
+
+  const node = await addNode(Buffer.alloc(0));
+  return {
+    root: node ?? { _tag: "Directory", path: Buffer.alloc(0), entries: [] },
+    references,
+    located,
+    faults,
+    unpooled,
+  };
+}

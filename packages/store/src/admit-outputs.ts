@@ -1,0 +1,157 @@
+/**
+ * From what a builder left to valid objects: all outputs of one derivation, or none. Knows the order of the steps and
+ * what an output may be; each step is a file of its own.
+ */
+import { lstatSync } from "node:fs";
+import {
+  type Admission,
+  type BuildFailure,
+  baseName,
+  hashPart,
+  type OutputFault,
+  outputName,
+  outputNames,
+  realisationsOf,
+  type StoreFailure,
+  type StorePath,
+  scratchFile,
+  scratchPath,
+} from "@cab/core";
+import { type AddedTree, addTree, type Owner } from "./add-tree.ts";
+import { Refused } from "./failure.ts";
+import { readBuffer } from "./file-bytes.ts";
+import { checkFixedDigest, fixedOutputFaults } from "./fixed-output.ts";
+import { contentsWith, finalDigest, nameTree } from "./naming.ts";
+import { orderOutputs } from "./output-order.ts";
+import { openPool } from "./pool.ts";
+import { type RegisterContext, register, type StagedObject } from "./register.ts";
+import { removeTree } from "./remove-tree.ts";
+import { rewriteTree } from "./rewrite.ts";
+import { createScanner } from "./scan.ts";
+import { spareFile, stagedFile } from "./scratch.ts";
+import { stageTree } from "./seal.ts";
+
+export type AdmitFailure = BuildFailure | StoreFailure;
+
+export interface AdmitContext extends RegisterContext {
+  readonly owner: Owner | null;
+}
+
+/** One output on its way; `ownHash` is its scratch path's. */
+interface Output {
+  readonly output: string;
+  readonly file: string;
+  readonly name: string;
+  readonly ownHash: string;
+  readonly tree: AddedTree;
+}
+
+export async function admitOutputs(
+  context: AdmitContext,
+  admission: Admission,
+): Promise<Readonly<Record<string, StorePath>>> {
+  const { scratch, drv, drvHash, derivers, seconds } = admission;
+  const outputs = await addOutputs(context, admission);
+  context.onStep("added");
+  requireSound(admission, outputs);
+  const staged: StagedObject[] = [];
+  try {
+    const paths: Record<string, StorePath> = {};
+    const finals = new Map<string, string>();
+    for (const output of inOrder(outputs)) {
+      const path = await stageOutput(context, admission, { output, finals, paths, staged });
+      paths[output.output] = path;
+    }
+    context.onStep("staged");
+    const realisations = [drvHash, ...derivers].flatMap((hash) => realisationsOf(drv, hash, paths));
+    await register(context, scratch, staged, { drv, drvHash, realisations, seconds });
+    return paths;
+  } finally {
+    for (const { staged: file } of staged) await removeTree(file);
+  }
+}
+
+async function addOutputs({ layout, owner }: AdmitContext, { scratch, drv, inputs }: Admission): Promise<Output[]> {
+  const expected = outputNames(drv).map((output) => {
+    const path = scratchPath(drv.name, output);
+    const file = scratchFile(scratch, baseName(path));
+    return { output, file, name: outputName(drv.name, output), ownHash: hashPart(path) };
+  });
+  const missing = expected.filter(({ file }) => lstatSync(file, { throwIfNoEntry: false }) === undefined);
+  if (missing.length > 0) {
+    throw new Refused<BuildFailure>({ _tag: "OutputMissing", outputs: missing.map(({ output }) => output) });
+  }
+  const spare = spareFile(scratch);
+  const pool = openPool(layout, spare);
+  const located = expected.map(({ ownHash }) => ownHash);
+  const scanner = createScanner({ candidates: inputs.map(hashPart), located, fragments: true });
+  const outputs: Output[] = [];
+  for (const one of expected) {
+    outputs.push({ ...one, tree: await addTree({ root: one.file, scanner, pool, spare, rewriting: true, owner }) });
+  }
+  return outputs;
+}
+
+/** Refuses with everything that is wrong in any output. */
+function requireSound({ drv, inputs }: Admission, outputs: readonly Output[]): void {
+  const faults: OutputFault[] = [];
+  for (const { output, tree } of outputs) {
+    const wrong = [...tree.faults, ...fixedOutputFaults(drv.outputs[output], tree, inputs)];
+    for (const fault of wrong) faults.push({ output, ...fault });
+  }
+  if (faults.length > 0) throw new Refused<BuildFailure>({ _tag: "BadOutput", faults });
+}
+
+const refersTo = ({ tree }: Output, hash: string): boolean => tree.located.has(hash);
+
+function inOrder(outputs: readonly Output[]): Output[] {
+  const byName = new Map(outputs.map((output) => [output.output, output]));
+  const references = new Map<string, Set<string>>();
+  for (const output of outputs) {
+    const others = outputs.filter((other) => other !== output && refersTo(output, other.ownHash));
+    references.set(output.output, new Set(others.map((other) => other.output)));
+  }
+  const order = orderOutputs(references);
+  if (order._tag === "Left") throw new Refused<BuildFailure>({ _tag: "OutputCycle", cycle: order.left });
+  return order.right.map((name) => byName.get(name) as Output);
+}
+
+interface Progress {
+  readonly output: Output;
+  /** Scratch hash → final hash of the outputs that have their names. */
+  readonly finals: Map<string, string>;
+  readonly paths: Readonly<Record<string, StorePath>>;
+  readonly staged: StagedObject[];
+}
+
+/** Names one output, writes its final bytes and stages it, unless the store has that object already. */
+async function stageOutput(
+  { database, owner, onStep }: AdmitContext,
+  { scratch, drv, drvHash, inputs }: Admission,
+  { output, finals, paths, staged }: Progress,
+): Promise<StorePath> {
+  const { file, name, ownHash, tree } = output;
+  const { root } = tree;
+  const buffer = readBuffer();
+  const references = inputs.filter((input) => tree.references.has(hashPart(input)));
+  for (const other of Object.keys(paths)) {
+    if (refersTo(output, hashPart(scratchPath(drv.name, other)))) references.push(paths[other] as StorePath);
+  }
+  const named = await nameTree({ file, root, name, ownHash, others: finals, references }, buffer);
+  await checkFixedDigest({ spec: drv.outputs[output.output], file, named, name, buffer });
+  finals.set(ownHash, hashPart(named.path));
+  if (database.object(named.path) !== undefined) return named.path;
+  rewriteTree(file, root, finals, owner);
+  onStep("rewritten");
+  const contents = await contentsWith(file, root, finals, buffer);
+  const { digest, directories } = finalDigest(root, contents);
+  const unpooled = tree.unpooled.map((node) => ({
+    path: node.path,
+    content: { digest: contents.fileDigest(node), executable: node.executable, size: node.size },
+  }));
+  const beside = stagedFile(scratch, staged.length);
+  const info = { ...named, digest, deriver: drvHash };
+  staged.push({ info, staged: beside, root, directories, unpooled });
+  stageTree(file, beside, root, owner);
+  return named.path;
+}

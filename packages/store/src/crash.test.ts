@@ -1,0 +1,118 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type ObjectInfo, parseStorePath, type RealisationKey, STORE_DIR, type StorePath } from "@cab/core";
+import { describe, expect, test } from "vitest";
+import { removeTree } from "./remove-tree.ts";
+import { openStore, type Store } from "./store.ts";
+import { syncAll } from "./sync.ts";
+import { startChild } from "./testing/processes.ts";
+import { readTree, rightOf, temporaryDirectory, writeTree } from "./testing/rig.ts";
+
+/** Admits what lies at `file` in a new store, under the object's record: its name is computed afresh from its bytes. */
+async function proves(store: Store, info: ObjectInfo): Promise<ObjectInfo> {
+  const fresh = rightOf(openStore({ root: temporaryDirectory(), builder: null }));
+  for (const reference of info.references) await proveInto(fresh, store, store.object(reference) as ObjectInfo);
+  const proven = await proveInto(fresh, store, info);
+  await fresh.close();
+  return proven;
+}
+
+async function proveInto(fresh: Store, store: Store, info: ObjectInfo): Promise<ObjectInfo> {
+  const scratch = rightOf(await fresh.openScratch("proof")());
+  const file = join(scratch.storeDir, "tree");
+  writeTree(file, readTree(store.physical(info.path)));
+  return rightOf(await fresh.admitObject(scratch, file, info)());
+}
+
+const pathsIn = (store: Store): StorePath[] =>
+  readdirSync(store.layout.store).flatMap((name) => {
+    const path = parseStorePath(`${STORE_DIR}/${name}`);
+    return path._tag === "Right" ? [path.right] : [];
+  });
+
+interface Said {
+  readonly admitted: { readonly right: Readonly<Record<string, StorePath>> };
+  readonly steps: number;
+}
+
+async function admitInChild(root: string): Promise<Said> {
+  return (await startChild([root, "admit", "0"]).said()) as Said;
+}
+
+describe("killed between any two steps of an admission", () => {
+  test("what the database calls valid is whole, and the next process gets the same paths", async () => {
+    const whole = await admitInChild(temporaryDirectory());
+    expect(whole.steps).toBeGreaterThan(7);
+    for (let step = 1; step <= whole.steps; step++) {
+      const root = temporaryDirectory();
+      expect((await startChild([root, "admit", String(step)]).ended).how).toBe("SIGKILL");
+      const store = rightOf(openStore({ root, builder: null }));
+      const valid = pathsIn(store).filter((path) => store.object(path) !== undefined);
+      for (const path of valid) {
+        const info = store.object(path) as ObjectInfo;
+        expect(await proves(store, info)).toEqual({ ...info, deriver: null });
+      }
+      // All or none: a realisation is there only with both objects.
+      const committed = step === whole.steps;
+      expect(valid.length).toBe(committed ? 2 : 0);
+      const again = await admitInChild(root);
+      expect(again.admitted).toEqual(whole.admitted);
+      const left = readdirSync(store.layout.store).filter((name) => name.startsWith(".tmp-"));
+      expect(left).toEqual([]);
+      const { out, doc } = again.admitted.right as Record<"out" | "doc", StorePath>;
+      const info = store.object(doc) as ObjectInfo;
+      expect(store.realisation(`drv:${info.deriver}:out` as RealisationKey)).toBe(out);
+      expect(info.references).toEqual([out]);
+      await store.close();
+    }
+  }, 120_000);
+});
+
+const ownNamespace = ["unshare", "--user", "--map-root-user", "--mount"];
+const mayMount = spawnSync(ownNamespace[0] as string, [...ownNamespace.slice(1), "true"]).status === 0;
+
+describe("a full disk", () => {
+  test.skipIf(!mayMount)("is a failure that leaves nothing behind (needs user namespaces)", async () => {
+    const root = temporaryDirectory();
+    const list = 'ls -A "$0/store" "$0/var/processes"';
+    const mounted = ["sh", "-c", `mount -t tmpfs -o size=4m tmpfs "$0" && "$@" && ${list}`, root];
+    const admitOf = (bytes: string) => startChild([root, "admit", "0", bytes], [...ownNamespace, ...mounted]);
+    expect(await admitOf("1000").said()).toMatchObject({ admitted: { _tag: "Right" } });
+    const full = admitOf("1200000");
+    expect(await full.said()).toMatchObject({
+      admitted: { _tag: "Left", left: { _tag: "StoreIo", operation: "admit outputs", code: "ENOSPC" } },
+    });
+    expect(await full.rest()).toEqual([`${root}/store:`, ".links", "", `${root}/var/processes:`]);
+  });
+});
+
+describe("syncing", () => {
+  test("goes file by file where the file system cannot be synced as a whole", async () => {
+    const directory = temporaryDirectory();
+    const files = Array.from({ length: 40 }, (_, i) => join(directory, String(i)));
+    for (const file of files) writeFileSync(file, "x");
+    const asked: string[] = [];
+    const missing = async (file: string): Promise<boolean> => {
+      asked.push(file);
+      return false;
+    };
+    await syncAll([directory, ...files], { directory, syncFileSystem: missing });
+    expect(asked).toEqual([directory]);
+    await expect(syncAll([join(directory, "gone")], { directory })).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(syncAll([...files, join(directory, "gone")], { directory })).resolves.toBeUndefined();
+  });
+});
+
+describe("removing a tree", () => {
+  test("takes read-only directories and names that are not UTF-8", async () => {
+    const directory = join(temporaryDirectory(), "tree");
+    mkdirSync(join(directory, "inner"), { recursive: true });
+    writeFileSync(Buffer.concat([Buffer.from(`${directory}/inner/`), Buffer.from([0xff, 0xfe])]), "");
+    chmodSync(join(directory, "inner"), 0o000);
+    chmodSync(directory, 0o555);
+    await removeTree(directory);
+    await removeTree(directory);
+    expect(() => readdirSync(directory)).toThrow("ENOENT");
+  });
+});

@@ -1,0 +1,194 @@
+/**
+ * The LMDB environment and its tables. Knows how a record is kept and found; not what makes one true.
+ *
+ * Durability: the environment is opened without lmdb-js's overlapping sync, so a transaction is on disk before its write
+ * lock is released, and what another process can see can no longer be lost. Only synchronous transactions are used: one
+ * durable commit took 0.27 ms, and lmdb-js's asynchronous ones share a batch that one failing callback cannot leave.
+ *
+ * Keys are text of at most 460 bytes (LMDB's limit is 1,978): a referrer's key holds two base names.
+ */
+import { hash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import {
+  baseName,
+  type Derivation,
+  type Directory,
+  type DrvHash,
+  decodeDerivation,
+  decodeDirectory,
+  derivationBytes,
+  drvHash,
+  fromHex,
+  type ObjectInfo,
+  type Realisation,
+  type RealisationKey,
+  STORE_DIR,
+  type StorePath,
+  utf8,
+} from "@cab/core";
+import { open } from "lmdb";
+import { errorCode, lookup, StoreException } from "./failure.ts";
+import { decodeObject, decodePath, encodeObject, openValue, sealValue } from "./records.ts";
+
+/** Raised when an older cab could no longer read what a newer one wrote. */
+export const SCHEMA_VERSION = 1;
+
+/** What one transaction writes. Only `write` hands it out. */
+export interface Writer {
+  readonly object: (info: ObjectInfo) => void;
+  readonly realisation: (realisation: Realisation) => void;
+  readonly directory: (digest: string, message: Uint8Array) => void;
+  readonly derivation: (hash: DrvHash, drv: Derivation) => void;
+  readonly buildSeconds: (name: string, seconds: number) => void;
+}
+
+export interface Database {
+  readonly object: (path: StorePath) => ObjectInfo | undefined;
+  readonly realisation: (key: RealisationKey) => StorePath | undefined;
+  readonly directory: (digest: string) => Directory | undefined;
+  readonly derivation: (hash: DrvHash) => Derivation | undefined;
+  readonly buildSeconds: (name: string) => number | undefined;
+  /** Objects that refer to this one. */
+  readonly referrers: (path: StorePath) => StorePath[];
+  /**
+   * Runs `action` while this process alone, among all that have the store open, may write. What it writes is durable
+   * when this returns; if it throws, nothing was written. Without a write it costs no disk access, and so serves as the
+   * store's mutex too: LMDB's lock is released by the kernel when its holder dies.
+   */
+  readonly write: <A>(action: (writer: Writer) => A) => A;
+  readonly close: () => Promise<void>;
+}
+
+/** LMDB's magic number and where it stands in the file: in the first meta page, behind a page header (lmdb's mdb.c). */
+const MAGIC = 0xbeefc0de;
+const MAGIC_OFFSET = 24;
+
+/** lmdb-js ends the process with a segmentation fault when it is given a file of another kind, so look first. */
+function requireLmdb(directory: string): void {
+  let descriptor: number;
+  try {
+    descriptor = openSync(join(directory, "data.mdb"), "r");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return;
+    throw error;
+  }
+  try {
+    const head = Buffer.alloc(MAGIC_OFFSET + 4);
+    const length = readSync(descriptor, head);
+    if (length === 0 || (length === head.length && head.readUInt32LE(MAGIC_OFFSET) === MAGIC)) return;
+    throw new StoreException({ _tag: "StoreDamaged", table: "database", key: "data.mdb is no LMDB file" });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Between the two base names of a referrer's key; sorts before every character of a name. */
+const BETWEEN = " ";
+
+export function openDatabase(root: string, directory: string): Database {
+  const reading = <A>(read: () => A): A => lookup("read the database", directory, read);
+  reading(() => requireLmdb(directory));
+  const env = reading(() => open({ path: directory, encoding: "binary", overlappingSync: false, maxDbs: 16 }));
+  const openTable = (name: string) => reading(() => env.openDB<Buffer, string>({ name, encoding: "binary" }));
+  const meta = openTable("meta");
+  const damaged = (table: string, key: string): StoreException =>
+    new StoreException({ _tag: "StoreDamaged", table, key });
+
+  const get = (table: ReturnType<typeof openTable>, name: string, key: string): Buffer | undefined => {
+    const value = reading(() => table.get(key));
+    if (value === undefined) return undefined;
+    const payload = openValue(name, key, value);
+    if (payload === undefined) throw damaged(name, key);
+    return payload;
+  };
+  const put = (table: ReturnType<typeof openTable>, name: string, key: string, payload: Uint8Array): void => {
+    table.putSync(key, sealValue(name, key, payload));
+  };
+  /** A record that its reader refuses is damaged too. */
+  const sound = <A>(table: string, key: string, record: A | undefined): A => {
+    if (record === undefined) throw damaged(table, key);
+    return record;
+  };
+
+  const found = get(meta, "meta", "schema");
+  if (found === undefined) {
+    reading(() => env.transactionSync(() => put(meta, "meta", "schema", utf8(String(SCHEMA_VERSION)))));
+  } else if (Number(found) > SCHEMA_VERSION) {
+    void env.close();
+    throw new StoreException({
+      _tag: "StoreTooNew",
+      root,
+      found: Number(found.toString()),
+      supported: SCHEMA_VERSION,
+    });
+  }
+
+  const objects = openTable("objects");
+  const referrers = openTable("referrers");
+  const realisations = openTable("realisations");
+  const derivations = openTable("derivations");
+  const buildTimes = openTable("buildTimes");
+  const directories = reading(() =>
+    env.openDB<Buffer, Uint8Array>({ name: "directories", encoding: "binary", keyEncoding: "binary" }),
+  );
+
+  const writer: Writer = {
+    object: (info) => {
+      put(objects, "objects", baseName(info.path), encodeObject(info));
+      for (const reference of info.references) {
+        referrers.putSync(`${baseName(reference)}${BETWEEN}${baseName(info.path)}`, Buffer.alloc(1));
+      }
+    },
+    realisation: ({ key, path }) => put(realisations, "realisations", key, utf8(path)),
+    directory: (digest, message) => {
+      directories.putSync(fromHex(digest) as Uint8Array, Buffer.from(message));
+    },
+    derivation: (hash, drv) => {
+      derivations.putSync(hash, Buffer.from(derivationBytes(drv)));
+    },
+    buildSeconds: (name, seconds) => put(buildTimes, "buildTimes", name, utf8(String(seconds))),
+  };
+
+  return {
+    object: (path) => {
+      const payload = get(objects, "objects", baseName(path));
+      if (payload === undefined) return undefined;
+      return sound("objects", baseName(path), decodeObject(payload));
+    },
+    realisation: (key) => {
+      const payload = get(realisations, "realisations", key);
+      return payload === undefined ? undefined : sound("realisations", key, decodePath(payload.toString()));
+    },
+    // Directory messages and derivations need no checksum: their keys are their hashes.
+    directory: (digest) => {
+      const message = reading(() => directories.get(fromHex(digest) as Uint8Array));
+      if (message === undefined) return undefined;
+      if (hash("sha256", message) !== digest) throw damaged("directories", digest);
+      return sound("directories", digest, decodeDirectory(message));
+    },
+    derivation: (key) => {
+      const bytes = reading(() => derivations.get(key));
+      if (bytes === undefined) return undefined;
+      const drv = sound("derivations", key, decodeDerivation(bytes));
+      if (drvHash(drv) !== key) throw damaged("derivations", key);
+      return drv;
+    },
+    buildSeconds: (name) => {
+      const payload = get(buildTimes, "buildTimes", name);
+      return payload === undefined ? undefined : Number(payload.toString());
+    },
+    referrers: (path) => {
+      const start = `${baseName(path)}${BETWEEN}`;
+      const paths: StorePath[] = [];
+      reading(() => {
+        for (const key of referrers.getKeys({ start, end: `${start}~` })) {
+          paths.push(sound("referrers", key, decodePath(`${STORE_DIR}/${key.slice(start.length)}`)));
+        }
+      });
+      return paths;
+    },
+    write: (action) => env.transactionSync(() => action(writer)),
+    close: () => env.close(),
+  };
+}

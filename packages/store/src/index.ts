@@ -1,0 +1,6 @@
+export type { Owner } from "./add-tree.ts";
+export { SCHEMA_VERSION } from "./database.ts";
+export { StoreException } from "./failure.ts";
+export type { Layout } from "./layout.ts";
+export type { AdmissionStep } from "./register.ts";
+export { openStore, type Store, type StoreOptions } from "./store.ts";

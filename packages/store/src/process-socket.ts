@@ -1,0 +1,96 @@
+/**
+ * How a process shows the others that it lives: a listening Unix socket in a directory of its own below
+ * `var/processes`. A dead process's socket refuses connections, whatever pid namespace it lived in, and leaves no
+ * process number to be taken by another. Knows connections, not what is claimed over them.
+ *
+ * Sockets are addressed through `/proc/self/fd/<directory>/socket`: an address holds 107 bytes, a root may be longer.
+ */
+import { closeSync, mkdtempSync, openSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import type { Server, Socket } from "node:net";
+import { join } from "node:path";
+import { errorCode } from "./failure.ts";
+import type { Layout } from "./layout.ts";
+
+/** The six characters by which mkdtemp(3) tells processes apart. */
+export type ProcessId = string & { readonly _brand: "ProcessId" };
+
+const PREFIX = "p-";
+/** Of a directory whose socket does not listen yet, so that nobody takes its process for dead. */
+const NEW_PREFIX = "new-";
+
+export const isProcessId = (text: string): text is ProcessId => /^[0-9A-Za-z]{6}$/.test(text);
+
+const socketIn = (descriptor: number): string => `/proc/self/fd/${descriptor}/socket`;
+
+export interface Announcement {
+  readonly id: ProcessId;
+  readonly close: () => Promise<void>;
+}
+
+/** Listens; `onConnection` gets every process that asks for us. Does not keep this process alive. */
+export async function announce(layout: Layout, onConnection: (socket: Socket) => void): Promise<Announcement> {
+  // Loaded here because opening a store must stay cheap: net costs 3 ms, and only a build claims anything.
+  const { createServer } = await import("node:net");
+  const unannounced = mkdtempSync(join(layout.processes, NEW_PREFIX));
+  const id = unannounced.slice(-6) as ProcessId;
+  const directory = join(layout.processes, PREFIX + id);
+  const descriptor = openSync(unannounced, "r");
+  const server: Server = createServer(onConnection);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(socketIn(descriptor), resolve);
+  });
+  server.unref();
+  renameSync(unannounced, directory);
+  return {
+    id,
+    close: async () => {
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      closeSync(descriptor);
+      rmdirSync(directory);
+    },
+  };
+}
+
+/** A connection to a living process; undefined if it is dead, and then for ever. */
+export async function connectTo(layout: Layout, id: ProcessId): Promise<Socket | undefined> {
+  const { connect } = await import("node:net");
+  let descriptor: number;
+  try {
+    descriptor = openSync(join(layout.processes, PREFIX + id), "r");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    return await new Promise<Socket | undefined>((resolve, reject) => {
+      const socket = connect(socketIn(descriptor));
+      socket.once("connect", () => resolve(socket));
+      socket.once("error", (error) => {
+        const code = errorCode(error);
+        if (code === "ECONNREFUSED" || code === "ENOENT") resolve(undefined);
+        else reject(error);
+      });
+    });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export async function isAlive(layout: Layout, id: ProcessId): Promise<boolean> {
+  const socket = await connectTo(layout, id);
+  socket?.destroy();
+  return socket !== undefined;
+}
+
+/** Forgets a process that is dead. */
+export function forgetProcess(layout: Layout, id: ProcessId): void {
+  rmSync(join(layout.processes, PREFIX + id), { recursive: true, force: true });
+}
+
+/** Every process that announced itself and has not ended in good order. */
+export const announcedProcesses = (layout: Layout): ProcessId[] =>
+  readdirSync(layout.processes)
+    .filter((name) => name.startsWith(PREFIX))
+    .map((name) => name.slice(PREFIX.length))
+    .filter(isProcessId);

@@ -1,0 +1,69 @@
+/**
+ * Where builds happen: `store/.tmp-<process>-<n>-<name>`, beside the objects and so in their file system. Knows how such
+ * a place is made and removed, and which ones dead processes left; not what is built there.
+ */
+import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Scratch } from "@cab/core";
+import type { Owner } from "./add-tree.ts";
+import type { Layout } from "./layout.ts";
+import { announcedProcesses, forgetProcess, isAlive, isProcessId, type ProcessId } from "./process-socket.ts";
+import { removeTree } from "./remove-tree.ts";
+
+const PREFIX = ".tmp-";
+
+/** A name for a moment's use, in the scratch's own directory: no builder sees it. */
+export const spareFile = (scratch: Scratch): string => join(dirname(scratch.storeDir), "spare");
+
+/** The `n`-th temporary name that belongs to the scratch and stands beside the objects. */
+export const stagedFile = (scratch: Scratch, n: number): string => `${dirname(scratch.storeDir)}.${n}`;
+
+export interface ScratchOptions {
+  readonly layout: Layout;
+  readonly process: ProcessId;
+  /** Counts the process's scratches. */
+  readonly number: number;
+  readonly name: string;
+  /** Whom builders run as, if not as this process. */
+  readonly builder: Owner | null;
+}
+
+export function makeScratch({ layout, process, number, name, builder }: ScratchOptions): Scratch {
+  const directory = join(layout.store, `${PREFIX}${process}-${number}-${name}`);
+  const scratch = { storeDir: join(directory, "store"), buildDir: join(directory, "build") };
+  mkdirSync(directory);
+  // Nobody else may enter: what a builder makes setuid must not be run by other users meanwhile.
+  if (builder !== null) chownSync(directory, 0, builder.gid);
+  chmodSync(directory, builder === null ? 0o700 : 0o710);
+  for (const part of [scratch.storeDir, scratch.buildDir]) {
+    mkdirSync(part);
+    chmodSync(part, 0o755);
+    if (builder !== null) chownSync(part, builder.uid, builder.gid);
+  }
+  return scratch;
+}
+
+export const removeScratch = (scratch: Scratch): Promise<void> => removeTree(dirname(scratch.storeDir));
+
+/** The process that a temporary name belongs to; undefined if it is none of ours. */
+function ownerOf(name: string): ProcessId | undefined {
+  const id = name.startsWith(PREFIX) ? name.slice(PREFIX.length, PREFIX.length + 6) : "";
+  return isProcessId(id) && name[PREFIX.length + 6] === "-" ? id : undefined;
+}
+
+/** Removes what dead processes left in `store/` and `var/processes`. */
+export async function removeAbandoned(layout: Layout): Promise<void> {
+  const living = new Map<ProcessId, boolean>();
+  const lives = async (id: ProcessId): Promise<boolean> => {
+    const known = living.get(id);
+    if (known !== undefined) return known;
+    const alive = await isAlive(layout, id);
+    living.set(id, alive);
+    return alive;
+  };
+  for (const name of readdirSync(layout.store)) {
+    const id = ownerOf(name);
+    if (id !== undefined && !(await lives(id))) await removeTree(join(layout.store, name));
+  }
+  for (const id of announcedProcesses(layout)) if (!(await lives(id))) forgetProcess(layout, id);
+}
