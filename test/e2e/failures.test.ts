@@ -53,16 +53,15 @@ const building = (code: string, outputs = ["out"]): string =>
 
 const run = (cwd: string, ...args: string[]): Promise<Ended> => cab(["realise", ...args, "it"], { root, cwd });
 
-/** Nothing half-registered: what failed left neither an object nor a temporary folder. */
-function expectNothingLeft(): void {
-  const names = readdirSync(join(root, "store")).filter((name) => name.endsWith("-it") || name.startsWith(".tmp"));
-  expect(names).toEqual([]);
-}
+/** What a failure must not add to: objects of the thing that failed, and temporary folders. */
+const remains = (): string[] =>
+  readdirSync(join(root, "store")).filter((name) => name.endsWith("-it") || name.startsWith(".tmp"));
 
 const failing = async (cwd: string, ...args: string[]): Promise<string> => {
+  const before = remains();
   const { code, stdout, stderr } = await run(cwd, ...args);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expectNothingLeft();
+  expect(remains()).toEqual(before);
   return stderr;
 };
 
@@ -225,8 +224,8 @@ export default make({
       "source/Makefile": "all:\n\ninstall:\n\t@true\n",
     });
     const message = (await run(cwd)).stderr;
-    expect(message).toMatch(/leak: bin\/true: .*; expected .*; remedy: /);
-    expect(message).toMatch(/leak: bin\/script: .*; expected .*; remedy: /);
+    expect(message).toMatch(/leak: out\/bin\/true: .*; expected .*; remedy: /);
+    expect(message).toMatch(/leak: out\/bin\/script: .*; expected .*; remedy: /);
   });
 });
 
@@ -316,12 +315,13 @@ describe("signals", () => {
     ["SIGTERM", 143],
   ] as const)("%s stops the builders and ends with %d", async (signal, code) => {
     const cwd = building(`mkdir "$out"; echo started; sleep 4343`);
+    const before = remains();
     const child = startCab(["realise", "it"], { root, cwd });
     await untilRunning("sleep 4343");
     child.kill(signal);
     expect((await child.ended).code).toBe(code);
     expect(running("sleep 4343")).toBe(false);
-    expectNothingLeft();
+    expect(remains()).toEqual(before);
   });
 
   test("kill -9 at any moment leaves no process and a store that goes on", async () => {

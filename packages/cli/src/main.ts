@@ -71,6 +71,10 @@ const host: Host = {
   signal: interrupted.signal,
 };
 
+// What we wait for may hold nothing open by itself, such as the end of a listener that was not to keep us alive.
+const LONG = 2 ** 30;
+const alive = setInterval(() => {}, LONG);
+
 try {
   process.exitCode = await main(process.argv.slice(2), host);
 } catch (error) {
@@ -83,5 +87,7 @@ try {
   } else {
     throw error;
   }
+} finally {
+  clearInterval(alive);
 }
 if (signalCode !== undefined) process.exitCode = signalCode;

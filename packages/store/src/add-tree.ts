@@ -19,7 +19,7 @@ import {
   type Stats,
 } from "node:fs";
 import { errorCode } from "./failure.ts";
-import { type FileBytes, pause, readBuffer, readLargeFile, readSmallFile } from "./file-bytes.ts";
+import { type FileBytes, pause, readLargeFile, readSmallFile } from "./file-bytes.ts";
 import type { Pool } from "./pool.ts";
 import type { Found, Scanner } from "./scan.ts";
 import {
@@ -62,6 +62,7 @@ export interface AddOptions {
   readonly root: string;
   readonly scanner: Scanner;
   readonly pool: Pool;
+  readonly buffer: Buffer;
   /** A name beside the trees for a moment's use. */
   readonly spare: string;
   /** Whether files with occurrences will be rewritten. */
@@ -95,12 +96,19 @@ function unsupported(stat: Stats): TreeFault["found"] {
 /** Entries between two pauses: at 30 µs each, other builds wait 8 ms at most. */
 const ENTRIES_A_TURN = 256;
 
-export async function addTree({ root, scanner, pool, spare, rewriting, owner }: AddOptions): Promise<AddedTree> {
+export async function addTree({
+  root,
+  scanner,
+  pool,
+  buffer,
+  spare,
+  rewriting,
+  owner,
+}: AddOptions): Promise<AddedTree> {
   const references = new Map<string, string>();
   const located = new Map<string, string>();
   const faults: TreeFault[] = [];
   const unpooled: TreeFile[] = [];
-  const buffer = readBuffer();
   let entries = 0;
 
   const fault = (path: Buffer, found: string, remedy: string): undefined => {

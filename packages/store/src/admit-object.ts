@@ -6,7 +6,6 @@ import { hashPart, namePart, type ObjectInfo, type Scratch, type SubstituterFail
 import { addTree } from "./add-tree.ts";
 import type { AdmitContext } from "./admit-outputs.ts";
 import { Refused } from "./failure.ts";
-import { readBuffer } from "./file-bytes.ts";
 import { finalDigest, nameTree } from "./naming.ts";
 import { openPool } from "./pool.ts";
 import { register } from "./register.ts";
@@ -21,7 +20,7 @@ export async function admitObject(
   file: string,
   promised: ObjectInfo,
 ): Promise<ObjectInfo> {
-  const { layout, database, owner, onStep } = context;
+  const { layout, database, owner, buffer, onStep } = context;
   const { path } = promised;
   const reject = (reason: string): never => {
     throw new Refused<SubstituterFailure>({ _tag: "SubstituteRejected", substituter: "", path, reason });
@@ -39,7 +38,7 @@ export async function admitObject(
     fragments: false,
   });
   const pool = openPool(layout, spare);
-  const tree = await addTree({ root: file, scanner, pool, spare, rewriting: false, owner });
+  const tree = await addTree({ root: file, scanner, pool, buffer, spare, rewriting: false, owner });
   onStep("added");
   const [fault] = tree.faults;
   if (fault !== undefined) reject(`${fault.file} is ${fault.found}`);
@@ -47,10 +46,7 @@ export async function admitObject(
   if (unused !== undefined) reject(`its bytes do not refer to ${unused}`);
   const references = sortedPaths(promised.references);
   const { root } = tree;
-  const named = await nameTree(
-    { file, root, name: namePart(path), ownHash, others: new Map(), references },
-    readBuffer(),
-  );
+  const named = await nameTree({ file, root, name: namePart(path), ownHash, others: new Map(), references }, buffer);
   const { digest, directories } = finalDigest(root);
   if (named.path !== path) reject(`its bytes give ${named.path}`);
   if (digest !== promised.digest) reject(`its digest is ${digest}, not ${promised.digest}`);

@@ -19,7 +19,6 @@ import {
 } from "@cab/core";
 import { type AddedTree, addTree, type Owner } from "./add-tree.ts";
 import { Refused } from "./failure.ts";
-import { readBuffer } from "./file-bytes.ts";
 import { checkFixedDigest, fixedOutputFaults } from "./fixed-output.ts";
 import { contentsWith, finalDigest, nameTree } from "./naming.ts";
 import { orderOutputs } from "./output-order.ts";
@@ -35,6 +34,8 @@ export type AdmitFailure = BuildFailure | StoreFailure;
 
 export interface AdmitContext extends RegisterContext {
   readonly owner: Owner | null;
+  /** See `readBuffer`. */
+  readonly buffer: Buffer;
 }
 
 /** One output on its way; `ownHash` is its scratch path's. */
@@ -71,7 +72,10 @@ export async function admitOutputs(
   }
 }
 
-async function addOutputs({ layout, owner }: AdmitContext, { scratch, drv, inputs }: Admission): Promise<Output[]> {
+async function addOutputs(
+  { layout, owner, buffer }: AdmitContext,
+  { scratch, drv, inputs }: Admission,
+): Promise<Output[]> {
   const expected = outputNames(drv).map((output) => {
     const path = scratchPath(drv.name, output);
     const file = scratchFile(scratch, baseName(path));
@@ -87,7 +91,10 @@ async function addOutputs({ layout, owner }: AdmitContext, { scratch, drv, input
   const scanner = createScanner({ candidates: inputs.map(hashPart), located, fragments: true });
   const outputs: Output[] = [];
   for (const one of expected) {
-    outputs.push({ ...one, tree: await addTree({ root: one.file, scanner, pool, spare, rewriting: true, owner }) });
+    outputs.push({
+      ...one,
+      tree: await addTree({ root: one.file, scanner, pool, buffer, spare, rewriting: true, owner }),
+    });
   }
   return outputs;
 }
@@ -126,13 +133,12 @@ interface Progress {
 
 /** Names one output, writes its final bytes and stages it, unless the store has that object already. */
 async function stageOutput(
-  { database, owner, onStep }: AdmitContext,
+  { database, owner, buffer, onStep }: AdmitContext,
   { scratch, drv, drvHash, inputs }: Admission,
   { output, finals, paths, staged }: Progress,
 ): Promise<StorePath> {
   const { file, name, ownHash, tree } = output;
   const { root } = tree;
-  const buffer = readBuffer();
   const references = inputs.filter((input) => tree.references.has(hashPart(input)));
   for (const other of Object.keys(paths)) {
     if (refersTo(output, hashPart(scratchPath(drv.name, other)))) references.push(paths[other] as StorePath);

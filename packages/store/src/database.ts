@@ -7,7 +7,6 @@
  *
  * Keys are text of at most 460 bytes (LMDB's limit is 1,978): a referrer's key holds two base names.
  */
-import { hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -25,6 +24,7 @@ import {
   type RealisationKey,
   STORE_DIR,
   type StorePath,
+  sha256Hex,
   utf8,
 } from "@cab/core";
 import { open } from "lmdb";
@@ -164,7 +164,7 @@ export function openDatabase(root: string, directory: string): Database {
     directory: (digest) => {
       const message = reading(() => directories.get(fromHex(digest) as Uint8Array));
       if (message === undefined) return undefined;
-      if (hash("sha256", message) !== digest) throw damaged("directories", digest);
+      if (sha256Hex(message) !== digest) throw damaged("directories", digest);
       return sound("directories", digest, decodeDirectory(message));
     },
     derivation: (key) => {

@@ -1,6 +1,6 @@
 /** Reads a file's bytes once, for hashing and scanning, and writes patches into it. Knows no tree. */
-import { createHash, hash } from "node:crypto";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { newHash, sha256Of } from "./bulk-hash.ts";
 import type { Found, Scanner } from "./scan.ts";
 
 /** Bytes that stand at an offset instead of what is in the file. */
@@ -12,6 +12,10 @@ export interface Patch {
 /** Files up to this size take one read and one call of the hash; larger ones go through the same buffer piece by piece. */
 export const CHUNK_BYTES = 1 << 20;
 
+/**
+ * What all reads of a process go through. It may be shared by admissions that run at once: none keeps anything in it
+ * over an `await`.
+ */
 export const readBuffer = (): Buffer => Buffer.allocUnsafe(CHUNK_BYTES);
 
 /** Fills as much of `buffer` as the file still has. */
@@ -44,11 +48,11 @@ export function readSmallFile(
   if (size >= buffer.length) return undefined;
   const bytes = buffer.subarray(0, fill(descriptor, buffer));
   scanner.update(bytes);
-  return { digest: hash("sha256", bytes), size: bytes.length, found: scanner.finish() };
+  return { digest: sha256Of(bytes), size: bytes.length, found: scanner.finish() };
 }
 
 export async function readLargeFile(descriptor: number, buffer: Buffer, scanner: Scanner): Promise<FileBytes> {
-  const sum = createHash("sha256");
+  const sum = newHash("sha256");
   let size = 0;
   for (;;) {
     const bytes = buffer.subarray(0, fill(descriptor, buffer));
@@ -77,7 +81,7 @@ export async function digestWith(
 ): Promise<string> {
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const sum = createHash(algorithm);
+    const sum = newHash(algorithm);
     for (let start = 0; ; ) {
       const bytes = buffer.subarray(0, fill(descriptor, buffer));
       if (bytes.length === 0) return sum.digest("hex");

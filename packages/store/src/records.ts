@@ -3,9 +3,9 @@
  * that flips on disk, or a value that ends up under another key, is noticed when it is read (LMDB itself checks nothing:
  * of 150 flipped bytes 7 were silently wrong). Knows no database.
  */
-import { hash } from "node:crypto";
 import {
   byteSink,
+  compareBytes,
   decode,
   decodedList,
   decodedString,
@@ -15,12 +15,13 @@ import {
   type ObjectKind,
   parseStorePath,
   type StorePath,
+  sha256,
 } from "@cab/core";
 
 const CHECKSUM_BYTES = 8;
 
-const checksum = (table: string, key: string, payload: Uint8Array): Buffer =>
-  hash("sha256", Buffer.concat([Buffer.from(`${table}\0${key}\0`), payload]), "buffer").subarray(0, CHECKSUM_BYTES);
+const checksum = (table: string, key: string, payload: Uint8Array): Uint8Array =>
+  sha256(Buffer.concat([Buffer.from(`${table}\0${key}\0`), payload])).subarray(0, CHECKSUM_BYTES);
 
 export const sealValue = (table: string, key: string, payload: Uint8Array): Buffer =>
   Buffer.concat([payload, checksum(table, key, payload)]);
@@ -29,7 +30,7 @@ export const sealValue = (table: string, key: string, payload: Uint8Array): Buff
 export function openValue(table: string, key: string, value: Buffer): Buffer | undefined {
   if (value.length < CHECKSUM_BYTES) return undefined;
   const payload = value.subarray(0, value.length - CHECKSUM_BYTES);
-  return checksum(table, key, payload).equals(value.subarray(payload.length)) ? payload : undefined;
+  return compareBytes(checksum(table, key, payload), value.subarray(payload.length)) === 0 ? payload : undefined;
 }
 
 export function encodeObject(info: ObjectInfo): Uint8Array {

@@ -21,6 +21,7 @@ import { admitOutputs } from "./admit-outputs.ts";
 import { openClaims } from "./claims.ts";
 import { openDatabase } from "./database.ts";
 import { attempt, storeFailure } from "./failure.ts";
+import { readBuffer } from "./file-bytes.ts";
 import { type Layout, layoutOf, logFile, objectFile, prepareLayout } from "./layout.ts";
 import type { AdmissionStep } from "./register.ts";
 import { makeScratch, removeAbandoned, removeScratch } from "./scratch.ts";
@@ -64,7 +65,7 @@ function makeStore(layout: Layout, builder: Owner | null, onStep: (step: Admissi
   const claims = openClaims(layout, (action) => database.write(action));
   // Only root may give builders another uid, so objects are root's wherever builders are not the store's owner.
   const owner: Owner | null = builder === null ? null : { uid: 0, gid: 0 };
-  const context = { layout, database, owner, onStep };
+  const context = { layout, database, owner, buffer: readBuffer(), onStep };
   let scratches = 0;
 
   return {

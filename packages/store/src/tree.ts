@@ -2,8 +2,8 @@
  * A file tree in memory: what was found on disk, without the files' bytes, and its Merkle digest. Knows the types and
  * the digests of entries; never touches a disk.
  */
-import { hash } from "node:crypto";
 import { type Directory, decodeUtf8, encodeDirectory, type ObjectKind } from "@cab/core";
+import { sha256Of } from "./bulk-hash.ts";
 import type { Occurrence } from "./scan.ts";
 
 interface Entry {
@@ -58,8 +58,6 @@ export function* walkNodes(node: TreeNode): Generator<TreeNode> {
   yield node;
   if (node._tag === "Directory") for (const entry of node.entries) yield* walkNodes(entry.node);
 }
-
-export const sha256Of = (bytes: Uint8Array): string => hash("sha256", bytes);
 
 /** What entries are taken to hold instead of what was read. */
 export interface Contents {

@@ -8,9 +8,10 @@ import {
   placeholder,
   SANDBOX_VERSION,
 } from "../derivation.ts";
-import { scratchPath } from "../store-path.ts";
+import { contentKey } from "../realisation.ts";
+import { type StorePath, scratchPath } from "../store-path.ts";
 import { fixedDigest } from "./memory-object.ts";
-import type { Behaviour } from "./memory-world.ts";
+import { type Behaviour, createWorld, type World } from "./memory-world.ts";
 
 export interface SmallNode {
   readonly name: string;
@@ -92,3 +93,21 @@ export const smallBehaviour: Behaviour = ({ env, outputs }) =>
   env.fails === undefined
     ? Object.fromEntries(Object.keys(outputs).map((output) => [output, env[`write_${output}`] as string]))
     : { _tag: "BuilderExited", code: 1, signal: null };
+
+export const smallWorld = (behaviour: Behaviour = smallBehaviour): World => createWorld({ behaviour });
+
+/** What builders were started for, in order. */
+export const ranNames = (world: World): string[] => world.ran.map(({ name }) => name);
+
+/** What is recorded for an output. */
+export const pathOf = (world: World, drv: DrvHash, output = "out"): StorePath =>
+  world.realisations.get(contentKey({ drv, output })) as StorePath;
+
+/** An app that refers to a library that is made from a source. */
+export function library() {
+  const graph = smallGraph();
+  const source = graph.add({ name: "zlib.tar", write: "int inflate;", fixed: "sha256" });
+  const zlib = graph.add({ name: "zlib", write: "libz.so", inputs: [source] });
+  const app = graph.add({ name: "app", write: `calls ${graph.ref(zlib)}`, inputs: [zlib] });
+  return { graph, derivation: graph.derivation, source, zlib, app };
+}
