@@ -103,7 +103,7 @@ export function storeConformance(name: string, make: () => StoreUnderTest): void
     });
 
     test("gives an output its pinned path", async () => {
-      expect(await admitOne(make(), "pinned-1", "text\n")).toBe("/cab/store/PINNED");
+      expect(await admitOne(make(), "pinned-1", "text\n")).toBe("/cab/store/n159nr84k6rwly50gmq7wjbssc5akgl8-pinned-1");
     });
 
     test("writes the final path where the bytes named the scratch path", async () => {
@@ -196,7 +196,7 @@ export function storeConformance(name: string, make: () => StoreUnderTest): void
       for (const path of [input, object]) {
         const info = from.store.object(path) as ObjectInfo;
         expect(right(await substitute(to, info, from.read(path))).path).toBe(path);
-        expect(to.store.object(path)).toMatchObject({ ...info, deriver: expect.toSatisfy(() => true) });
+        expect({ ...to.store.object(path), deriver: info.deriver }).toEqual(info);
       }
       expect(to.read(object)).toBe(from.read(object));
     });

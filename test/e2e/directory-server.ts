@@ -57,7 +57,7 @@ export async function startDirectory(folder: string, options: CabOptions): Promi
   };
   const within = { ...options, env, cwd: folder };
   const role = async (...argv: readonly string[]): Promise<Ended> => {
-    const ended = await cab(["run", "ldap-server", "ldap-server", "--", ...argv], within);
+    const ended = await cab(["run", "ldap-server", "ldap-server", ...argv], within);
     return ended;
   };
   const ok = async (...argv: readonly string[]): Promise<void> => {
@@ -70,7 +70,7 @@ export async function startDirectory(folder: string, options: CabOptions): Promi
   );
   await ok("init");
   await ok("load", own("people.ldif", people()));
-  const server = startCab(["run", "ldap-server", "ldap-server", "--", "start"], within);
+  const server = startCab(["run", "ldap-server", "ldap-server", "start"], within);
   await untilReady(() => role("health"), server);
   return {
     url,

@@ -1,5 +1,5 @@
 /** What a verb of the command line is, and how its arguments are read. Knows no particular verb. */
-import { parseArgs } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 
 export interface Flag {
   readonly type: "boolean" | "string";
@@ -45,6 +45,8 @@ export interface Verb<F extends Flags = Flags> {
   /** Further paragraphs of its help. */
   readonly details?: string;
   readonly flags: F;
+  /** Whether everything behind the first word belongs to another program, dashes or not: `cab run NAME PROGRAM -x`. */
+  readonly passesOn?: boolean;
   /** Returns the exit code. */
   run(input: { readonly positionals: readonly string[]; readonly flags: FlagValues<F> }, host: Host): Promise<number>;
 }
@@ -65,14 +67,26 @@ export function parseVerbArguments(verb: Verb, args: readonly string[]) {
     ]),
   );
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-    return { positionals, flags: values as Record<string, never> };
+    const own = verb.passesOn ? ownLength(args, options) : args.length;
+    const { values, positionals } = parseArgs({
+      args: args.slice(0, own),
+      options,
+      allowPositionals: true,
+      strict: true,
+    });
+    return { positionals: [...positionals, ...args.slice(own)], flags: values as Record<string, never> };
   } catch (error) {
     if (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")) {
       throw new UsageError(error.message);
     }
     throw error;
   }
+}
+
+/** How many of the arguments come before the first word that is neither a flag nor a flag's value. */
+function ownLength(args: readonly string[], options: NonNullable<ParseArgsConfig["options"]>): number {
+  const { tokens } = parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true });
+  return tokens.find(({ kind }) => kind === "positional")?.index ?? args.length;
 }
 
 export const COMMON_FLAGS: Flags = { help: { type: "boolean", short: "h", help: "print this" } };

@@ -9,6 +9,7 @@ import {
   type DerivationOf,
   isSystem,
   nativePlatform,
+  SANDBOX_USER,
   type SubstituterPort,
   type System,
 } from "@cab/core";
@@ -81,11 +82,8 @@ export async function evaluatorEnded(failure: EvaluatorFailure): Promise<Ended> 
   return new Ended(`error: ${renderEvaluatorFailure(failure)}\n`);
 }
 
-/** Whom builders run as where cab runs as root; inside the sandbox they are this user in any case. */
-const BUILDER = { uid: 30_001, gid: 30_000 };
-
 export function openHostStore(host: Host, root: string): Store {
-  const opened = openStore({ root, builder: host.uid === 0 ? BUILDER : null });
+  const opened = openStore({ root, builder: host.uid === 0 ? SANDBOX_USER : null });
   if (E.isLeft(opened)) throw new Ended(`error: ${renderStoreFailure(opened.left)}\n`);
   return opened.right;
 }

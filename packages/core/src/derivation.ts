@@ -80,6 +80,12 @@ export type ResolvedDerivation = Derivation & {
 /** The version of the sandbox that this engine offers. */
 export const SANDBOX_VERSION = "cab-sandbox@1";
 
+/**
+ * The user that builders are, part of `cab-sandbox@1`: by a user namespace, or, where cab runs as root, really. High
+ * enough to be nobody's, and the same in both cases, so that a build cannot tell them apart.
+ */
+export const SANDBOX_USER = { uid: 30_001, gid: 30_000 } as const;
+
 const FORMAT = "cab-derivation@1";
 
 /** Writes a derivation to a sink: the one place that says which fields are hashed, and in what order. */

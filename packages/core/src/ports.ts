@@ -9,7 +9,10 @@ import type { ObjectInfo } from "./object.ts";
 import type { Realisation, RealisationKey } from "./realisation.ts";
 import type { StorePath } from "./store-path.ts";
 
-/** The place on disk where one build happens: outside the store's objects, inside its file system. */
+/**
+ * The place on disk where one build happens: outside the store's objects, inside its file system. Builders can write to
+ * it as the user that they are (`SANDBOX_USER` where cab runs as root).
+ */
 export interface Scratch {
   /** Directory that the builder sees as `/cab/store`; its outputs appear in it under their scratch paths' base names. */
   readonly storeDir: string;

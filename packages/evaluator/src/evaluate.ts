@@ -143,15 +143,13 @@ async function derivationsOf(
   key: MemoKey,
   record: MemoRecord,
 ): Promise<Either<EvaluatorFailure, DerivationLookup>> {
-  const graph = await recallGraph(options.memo, record.graph);
+  const graph = recallGraph(options.memo, record.graph);
   if (graph !== undefined) return decoded(graph);
   const fresh = await evaluatedAfresh(options, workspaces, key);
   return isLeft(fresh) ? fresh : decoded(fresh.right.graph);
 }
 
 async function decoded(graph: Uint8Array): Promise<Either<EvaluatorFailure, DerivationLookup>> {
-  const { decodeGraph } = await import("@cab/core");
-  const derivations = decodeGraph(graph);
-  if (derivations === undefined) throw new Error("BUG: the graph of an evaluation cannot be decoded");
-  return right((hash) => derivations.get(hash));
+  const { graphLookup } = await import("./graph.ts");
+  return right(graphLookup(graph));
 }

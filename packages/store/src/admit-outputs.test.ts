@@ -1,34 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import {
   chmodSync,
-  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import {
-  hashPart,
-  predictedPath,
-  type ResolvedDerivation,
-  type Scratch,
-  type StorePath,
-  scratchPath,
-  sha256Hex,
-} from "@cab/core";
+import { hashPart, type StorePath, sha256Hex } from "@cab/core";
 import { describe, expect, test } from "vitest";
 import { OBJECT_TIME } from "./add-tree.ts";
-import type { Store } from "./store.ts";
 import {
   admission,
+  admitBuilt,
   admitTrees,
+  admitted,
   contentAddressed,
   derivation,
   dir,
@@ -36,22 +25,10 @@ import {
   outputFile,
   readTree,
   rightOf,
+  self,
   type Tree,
   temporaryStore,
 } from "./testing/rig.ts";
-
-const self = (name: string, output = "out"): string => scratchPath(name, output);
-
-/** Admits what `build` puts into the scratch directory. */
-async function admitBuilt(store: Store, drv: ResolvedDerivation, build: (scratch: Scratch) => void | Promise<void>) {
-  const scratch = rightOf(await store.openScratch(drv.name)());
-  await build(scratch);
-  return store.admitOutputs(admission(scratch, drv))();
-}
-
-async function admitted(store: Store, name: string, tree: Tree, inputs: readonly StorePath[] = []): Promise<StorePath> {
-  return rightOf(await admitTrees(store, derivation(name), { out: tree }, inputs)).out as StorePath;
-}
 
 const HELLO = dir({
   bin: dir({ hello: { exec: `#!${self("hello-1")}/bin/sh\n` }, hi: { link: `${self("hello-1")}/bin/hello` } }),
@@ -218,66 +195,6 @@ describe("an admitted object", () => {
   });
 });
 
-describe("the pool", () => {
-  test("gives equal files one inode, within a tree and between objects", async () => {
-    const store = temporaryStore();
-    const tree = dir({ a: "same", b: "same", x: { exec: "same" } });
-    const first = store.physical(await admitted(store, "pool-1", tree));
-    const second = store.physical(await admitted(store, "pool-2", tree));
-    const inode = (file: string): number => lstatSync(file).ino;
-    const files = [`${first}/a`, `${first}/b`, `${second}/a`, `${second}/b`].map(inode);
-    expect(new Set(files).size).toBe(1);
-    expect(inode(`${first}/x`)).toBe(inode(`${second}/x`));
-    expect(inode(`${first}/x`)).not.toBe(files[0]);
-    const digest = sha256Hex("same");
-    expect(readdirSync(store.layout.links).sort()).toEqual([digest, `${digest}.x`]);
-  });
-
-  test("an entry of the wrong size is replaced, not linked to", async () => {
-    const store = temporaryStore();
-    const entry = join(store.layout.links, sha256Hex("whole"));
-    writeFileSync(entry, "");
-    const path = await admitted(store, "damaged-1", "whole");
-    expect(readFileSync(store.physical(path), "utf8")).toBe("whole");
-    expect(lstatSync(entry).ino).toBe(lstatSync(store.physical(path)).ino);
-  });
-
-  test("a hard link to the outside is replaced by a copy, and the outside stays as it is", async () => {
-    const store = temporaryStore();
-    const drv = derivation("linked-1");
-    const outside = join(store.layout.root, "outside");
-    writeFileSync(outside, `mine, at ${self("linked-1")}`, { mode: 0o640 });
-    const before = lstatSync(outside);
-    const paths = await admitBuilt(store, drv, (scratch) => {
-      mkdirSync(outputFile(scratch, drv));
-      for (const name of ["a", "b"]) linkSync(outside, join(outputFile(scratch, drv), name));
-    });
-    const root = store.physical(rightOf(paths).out as StorePath);
-    expect(readFileSync(outside, "utf8")).toBe(`mine, at ${self("linked-1")}`);
-    const { mode, mtimeMs, ino } = lstatSync(outside);
-    expect([mode, mtimeMs]).toEqual([before.mode, before.mtimeMs]);
-    expect([lstatSync(join(root, "a")).ino, lstatSync(join(root, "b")).ino]).not.toContain(ino);
-    const path = rightOf(paths).out as StorePath;
-    expect(readFileSync(join(root, "b"), "utf8")).toBe(`mine, at ${path}`);
-  });
-
-  test("a file that is one of its own already stays", async () => {
-    const store = temporaryStore();
-    const first = store.physical(await admitted(store, "first-1", "shared"));
-    const drv = derivation("second-1");
-    const paths = await admitBuilt(store, drv, (scratch) => {
-      mkdirSync(outputFile(scratch, drv));
-      linkSync(first, join(outputFile(scratch, drv), "a"));
-      linkSync(first, join(outputFile(scratch, drv), "b"));
-    });
-    const root = store.physical(rightOf(paths).out as StorePath);
-    expect(readdirSync(root).map((name) => lstatSync(join(root, name)).ino)).toEqual([
-      lstatSync(first).ino,
-      lstatSync(first).ino,
-    ]);
-  });
-});
-
 describe("several outputs", () => {
   test("are named in the order of their references", async () => {
     const store = temporaryStore();
@@ -310,115 +227,5 @@ describe("several outputs", () => {
     const drv = derivation("missing-1", { outputs: contentAddressed("out", "dev", "doc") });
     const failure = leftOf(await admitTrees(temporaryStore(), drv, { dev: "x" }));
     expect(failure).toEqual({ _tag: "OutputMissing", outputs: ["doc", "out"] });
-  });
-});
-
-describe("refusals", () => {
-  const faultsOf = (failure: ReturnType<typeof leftOf>): unknown =>
-    (failure as { faults: readonly { output: string; file: string; found: string }[] }).faults
-      .map(({ output, file, found }) => `${output} ${file}: ${found}`)
-      .sort();
-
-  test("what no object holds, all of it at once", async () => {
-    const store = temporaryStore();
-    const drv = derivation("bad-1");
-    const refused = await admitBuilt(store, drv, async (scratch) => {
-      const out = outputFile(scratch, drv);
-      mkdirSync(out);
-      for (const [name, mode] of [
-        ["setuid", 0o4755],
-        ["setgid", 0o2755],
-        ["sticky", 0o1644],
-      ] as const) {
-        writeFileSync(join(out, name), "");
-        chmodSync(join(out, name), mode);
-      }
-      execFileSync("mkfifo", [join(out, "pipe")]);
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(join(out, "s"), resolve));
-      // The socket's file must outlive the server.
-      linkSync(join(out, "s"), join(out, "socket"));
-      await new Promise((resolve) => server.close(resolve));
-      writeFileSync(join(out, `x-${hashPart(scratchPath("bad-1", "out"))}`), "");
-    });
-    expect(faultsOf(leftOf(refused))).toEqual([
-      "out pipe: a named pipe",
-      "out setgid: mode 2755",
-      "out setuid: mode 4755",
-      "out socket: a socket",
-      "out sticky: mode 1644",
-      `out x-${hashPart(scratchPath("bad-1", "out"))}: a name that holds the build's own path`,
-    ]);
-    expect(readdirSync(store.layout.links)).toEqual([]);
-  });
-
-  test("a piece of the scratch hash, as gcc leaves it", async () => {
-    const hash = hashPart(scratchPath("pieces-1", "out"));
-    const tree = dir({
-      bin: dir({ a: `${hash}\0\0${hash.slice(5, 13)}\xc7${hash.slice(13, 21)}` }),
-      b: hash.slice(0, 7),
-    });
-    const failure = leftOf(await admitTrees(temporaryStore(), derivation("pieces-1"), { out: tree }));
-    expect(faultsOf(failure)).toEqual([
-      `out bin/a: a piece of the build's own path (of ${hash}) at byte 34, which cannot be rewritten`,
-      `out bin/a: a piece of the build's own path (of ${hash}) at byte 44, which cannot be rewritten`,
-    ]);
-  });
-});
-
-describe("fixed outputs", () => {
-  const fixed = (name: string, digest: string, mode: "flat" | "tree", algo: "sha256" | "sha512" = "sha256") =>
-    derivation(name, { outputs: { out: { _tag: "FixedOutput", algo, digest, mode } } });
-
-  test("are admitted when the bytes are the promised ones", async () => {
-    const store = temporaryStore();
-    const sha512 = createHash("sha512").update("bytes").digest("hex");
-    const trees = rightOf(await admitTrees(store, derivation("t-1"), { out: dir({ a: "b" }) }));
-    const digest = store.object(trees.out as StorePath)?.digest ?? "";
-    const results = [
-      await admitTrees(store, fixed("f-1", sha256Hex("bytes"), "flat"), { out: "bytes" }),
-      await admitTrees(store, fixed("f-2", sha512, "flat", "sha512"), { out: "bytes" }),
-      await admitTrees(store, fixed("f-3", digest, "tree"), { out: dir({ a: "b" }) }),
-    ];
-    const [first, second, third] = results.map((result) => rightOf(result).out);
-    expect([first, third]).toEqual([
-      predictedPath(fixed("f-1", sha256Hex("bytes"), "flat"), "out"),
-      predictedPath(fixed("f-3", digest, "tree"), "out"),
-    ]);
-    expect(store.object(second as StorePath)?.digest).toBe(sha256Hex("bytes"));
-  });
-
-  test("are refused with both digests when they are not", async () => {
-    const expected = sha256Hex("bytes");
-    const failure = leftOf(await admitTrees(temporaryStore(), fixed("f-1", expected, "flat"), { out: "other" }));
-    const actual = sha256Hex("other");
-    expect(failure).toEqual({ _tag: "DigestMismatch", url: "f-1", algo: "sha256", expected, actual, bytes: 5 });
-  });
-
-  test("hold no references and are of the promised kind", async () => {
-    const store = temporaryStore();
-    const input = await admitted(store, "input-1", "x");
-    const drv = fixed("f-1", sha256Hex(""), "flat");
-    const tree = { exec: `${input} ${self("f-1")}` };
-    const failure = leftOf(await admitTrees(store, drv, { out: tree }, [input]));
-    const remedy = "bytes that were promised in advance cannot depend on the store: leave the path out";
-    expect(failure).toEqual({
-      _tag: "BadOutput",
-      faults: [
-        { output: "out", file: ".", found: `a reference to ${input}`, remedy },
-        {
-          output: "out",
-          file: ".",
-          found: `a reference to an output (${hashPart(scratchPath("f-1", "out"))})`,
-          remedy,
-        },
-        {
-          output: "out",
-          file: ".",
-          found: "an executable file",
-          remedy: "the promise is the digest of one file that is not executable: make it that",
-        },
-      ],
-    });
   });
 });

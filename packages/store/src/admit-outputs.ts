@@ -12,7 +12,6 @@ import {
   outputName,
   outputNames,
   realisationsOf,
-  type StoreFailure,
   type StorePath,
   scratchFile,
   scratchPath,
@@ -29,8 +28,6 @@ import { rewriteTree } from "./rewrite.ts";
 import { createScanner } from "./scan.ts";
 import { spareFile, stagedFile } from "./scratch.ts";
 import { stageTree } from "./seal.ts";
-
-export type AdmitFailure = BuildFailure | StoreFailure;
 
 export interface AdmitContext extends RegisterContext {
   readonly owner: Owner | null;

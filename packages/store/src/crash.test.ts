@@ -71,6 +71,13 @@ const ownNamespace = ["unshare", "--user", "--map-root-user", "--mount"];
 const mayMount = spawnSync(ownNamespace[0] as string, [...ownNamespace.slice(1), "true"]).status === 0;
 
 describe("a full disk", () => {
+  test.skipIf(!mayMount)("is called one where the database meets it (needs user namespaces)", async () => {
+    const root = temporaryDirectory();
+    const mounted = ["sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"', root];
+    const child = startChild([root, "record", "20000"], [...ownNamespace, ...mounted]);
+    expect(await child.said()).toMatchObject({ _tag: "Left", left: { _tag: "StoreIo", code: "ENOSPC" } });
+  });
+
   test.skipIf(!mayMount)("is a failure that leaves nothing behind (needs user namespaces)", async () => {
     const root = temporaryDirectory();
     const list = 'ls -A "$0/store" "$0/var/processes"';

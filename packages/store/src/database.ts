@@ -7,7 +7,7 @@
  *
  * Keys are text of at most 460 bytes (LMDB's limit is 1,978): a referrer's key holds two base names.
  */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import {
   baseName,
@@ -23,6 +23,7 @@ import {
   type Realisation,
   type RealisationKey,
   STORE_DIR,
+  type StoreFailure,
   type StorePath,
   sha256Hex,
   utf8,
@@ -82,6 +83,25 @@ function requireLmdb(directory: string): void {
     closeSync(descriptor);
   }
 }
+
+/** LMDB calls a write that came out short, which is what a full disk gives, an I/O error: errno 5, without a system call. */
+const isShortWrite = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === 5;
+
+/** Less than this is left when LMDB fails to write a page. */
+const FULL = 1 << 20;
+
+function isFull(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize < FULL;
+}
+
+const diskFull = (file: string): StoreFailure => ({
+  _tag: "StoreIo",
+  operation: "write the database",
+  file,
+  code: "ENOSPC",
+  message: "no space left on the device",
+});
 
 /** Between the two base names of a referrer's key; sorts before every character of a name. */
 const BETWEEN = " ";
@@ -188,7 +208,13 @@ export function openDatabase(root: string, directory: string): Database {
       });
       return paths;
     },
-    write: (action) => env.transactionSync(() => action(writer)),
+    write: (action) => {
+      try {
+        return env.transactionSync(() => action(writer));
+      } catch (error) {
+        throw isShortWrite(error) && isFull(directory) ? new StoreException(diskFull(directory)) : error;
+      }
+    },
     close: () => env.close(),
   };
 }

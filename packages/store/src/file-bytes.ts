@@ -10,7 +10,7 @@ export interface Patch {
 }
 
 /** Files up to this size take one read and one call of the hash; larger ones go through the same buffer piece by piece. */
-export const CHUNK_BYTES = 1 << 20;
+const CHUNK_BYTES = 1 << 20;
 
 /**
  * What all reads of a process go through. It may be shared by admissions that run at once: none keeps anything in it

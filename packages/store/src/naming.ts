@@ -63,7 +63,7 @@ export async function contentsWith(
 }
 
 /** Where the hash stands in the tree, by path and then offset. */
-export function selfReferences(root: TreeNode, hash: string): SelfReference[] {
+function selfReferences(root: TreeNode, hash: string): SelfReference[] {
   const found: SelfReference[] = [];
   for (const node of walkNodes(root)) {
     if (node._tag === "Directory") continue;

@@ -29,7 +29,7 @@ export interface Announcement {
 
 /** Listens; `onConnection` gets every process that asks for us. Does not keep this process alive. */
 export async function announce(layout: Layout, onConnection: (socket: Socket) => void): Promise<Announcement> {
-  // Loaded here because opening a store must stay cheap: net costs 3 ms, and only a build claims anything.
+  // Loaded here because opening a store must stay cheap: net costs 2 ms, and only a build claims anything.
   const { createServer } = await import("node:net");
   const unannounced = mkdtempSync(join(layout.processes, NEW_PREFIX));
   const id = unannounced.slice(-6) as ProcessId;

@@ -25,7 +25,7 @@ const SEARCH_PATH = "/usr/bin:/bin:/run/current-system/sw/bin";
 
 /** True if `sync -f` ran and reported that everything is on disk. */
 async function syncFileSystem(directory: string): Promise<boolean> {
-  // Loaded here because opening a store must stay cheap: child_process costs 4 ms.
+  // Loaded here because opening a store must stay cheap: child_process costs 2 ms.
   const { spawn } = await import("node:child_process");
   return new Promise((resolve) => {
     const child = spawn("sync", ["-f", directory], { env: { PATH: SEARCH_PATH }, stdio: "ignore" });

@@ -1,6 +1,6 @@
 /** `cab run`: a program of a role, with the store at `/cab` whether or not it is physically there. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import type { StorePath } from "@cab/core";
 import { cabRoot, LOGICAL_ROOT } from "../cab-root.ts";
 import { Ended } from "../ended.ts";
@@ -26,9 +26,10 @@ export const verb = defineVerb({
   summary: "Runs a program of a role or package: bin/PROGRAM, or the one that is called as NAME is.",
   details: [
     "Realises NAME first. The program sees the host as it is, with this store at /cab: where that is not its physical place,",
-    "by a user namespace. Write -- before arguments that begin with a dash.",
+    "by a user namespace. Flags of cab's own come before NAME.",
   ].join("\n"),
   flags: realiseFlags,
+  passesOn: true,
   run: async ({ positionals, flags }, host) => {
     const [name, program, ...args] = positionals;
     if (name === undefined) throw new UsageError("run what? give a NAME");
@@ -52,7 +53,8 @@ async function commandOf(session: Session, host: Host, { file, args }: Wanted): 
   const [role, sandbox] = realised.outputs.map((outputs) => outputs?.out);
   if (role === undefined) return undefined;
   const folder = session.store.physical(role);
-  if (!existsSync(`${folder}/${file}`)) {
+  // Not followed: a link into the store leads nowhere on the host where /cab is not physically there.
+  if (lstatSync(`${folder}/${file}`, { throwIfNoEntry: false }) === undefined) {
     throw new Ended(`error: ${role} has no ${file}; see what there is in ${folder}/bin\n`);
   }
   const command = [`${role}/${file}`, ...args];

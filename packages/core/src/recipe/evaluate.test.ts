@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { DrvHash } from "../derivation.ts";
 import { nativePlatform } from "../platform.ts";
 import { decodeGraph, evaluateRecipes, type RealmHost } from "./evaluate.ts";
 import { instantiate } from "./instantiate.ts";
@@ -29,7 +30,10 @@ describe("evaluating recipes", () => {
     const { roots, graph } = evaluateRecipes([{ name: "curl", value: curl }], host);
     const expected = instantiate([curl], { ...host, pin: () => expect.fail("nothing is fetched") });
     expect(roots).toEqual([{ name: "curl", drv: expected.roots[0] }]);
-    expect([...(decodeGraph(graph) ?? [])]).toEqual([...expected.derivations]);
+    const derivation = decodeGraph(graph);
+    const hashes = [...expected.derivations.keys()];
+    expect(hashes.map((hash) => derivation?.(hash))).toEqual([...expected.derivations.values()]);
+    expect(derivation?.("0".repeat(64) as DrvHash)).toBeUndefined();
   });
 
   test("tells of a fetch before it fails on a missing pin", () => {
@@ -61,6 +65,11 @@ test("a damaged graph is not read", () => {
   const { graph } = evaluateRecipes([{ name: "curl", value: curl }], host);
   expect(decodeGraph(graph.slice(0, -1))).toBeUndefined();
   expect(decodeGraph(new Uint8Array())).toBeUndefined();
+});
+
+test("a graph of derivations that this engine did not write is a bug of the caller", () => {
+  const { roots, graph } = evaluateRecipes([{ name: "curl", value: curl }], host);
   const text = Buffer.from(graph).toString();
-  expect(decodeGraph(Buffer.from(text.replace("cab-derivation@1", "cab-derivation@2")))).toBeUndefined();
+  const derivation = decodeGraph(Buffer.from(text.replaceAll("cab-derivation@1", "cab-derivation@2")));
+  expect(() => derivation?.(roots[0]?.drv as DrvHash)).toThrow("BUG");
 });

@@ -3,17 +3,9 @@
  * each input. Knows nothing of running it.
  */
 import { lstatSync, readlinkSync } from "node:fs";
-import { type BuildJob, baseName, STORE_DIR } from "@cab/core";
+import { type BuildJob, baseName, SANDBOX_USER, STORE_DIR } from "@cab/core";
 import { fail } from "../failure.ts";
 import { type SandboxPrograms, startInTree } from "./programs.ts";
-
-/** The builder's user and group, in the user namespace or, as root, outside too. Part of cab-sandbox@1. */
-const BUILDER_UID = 30001;
-const BUILDER_GID = 30000;
-
-/** Whom builds belong to on disk while they run, where that is not the engine's own user. */
-export const builderOwner = (privileged: boolean): { readonly uid: number; readonly gid: number } | null =>
-  privileged ? { uid: BUILDER_UID, gid: BUILDER_GID } : null;
 
 export interface SandboxSettings {
   /** As root no user namespace is made: bubblewrap mounts with root's rights, and the builder gets none of them. */
@@ -51,7 +43,7 @@ export function sandboxCommand(job: BuildJob, programs: SandboxPrograms, setting
     ...NAMESPACES,
     ...(privileged
       ? ["--cap-drop", "ALL", ...GIVING_UP.flatMap((capability) => ["--cap-add", capability])]
-      : ["--unshare-user", "--uid", String(BUILDER_UID), "--gid", String(BUILDER_GID), "--cap-drop", "ALL"]),
+      : ["--unshare-user", "--uid", String(SANDBOX_USER.uid), "--gid", String(SANDBOX_USER.gid), "--cap-drop", "ALL"]),
     ...(drv.rootfs === null ? [] : ["--ro-bind", job.physical(drv.rootfs), "/"]),
     ...["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm"],
     ...["--perms", "1777", "--size", String(settings.tmpBytes), "--tmpfs", "/tmp"],
@@ -82,7 +74,13 @@ const GIVING_UP = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"];
  */
 const dropTo = ({ drv }: BuildJob): string[] => [
   ...startInTree(TOOLS_MOUNT, "setpriv", drv.system),
-  ...[`--reuid=${BUILDER_UID}`, `--regid=${BUILDER_GID}`, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"],
+  ...[
+    `--reuid=${SANDBOX_USER.uid}`,
+    `--regid=${SANDBOX_USER.gid}`,
+    "--clear-groups",
+    "--inh-caps=-all",
+    "--bounding-set=-all",
+  ],
   ...startInTree(TOOLS_MOUNT, "env", drv.system),
   "--ignore-environment",
 ];

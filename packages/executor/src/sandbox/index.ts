@@ -1,9 +1,8 @@
 /** Builds in the sandbox: programs, command, log and limits put together. Knows nothing of builtins. */
-import { chownSync } from "node:fs";
 import { arch } from "node:process";
 import { type BuildJob, SANDBOX_VERSION, type System } from "@cab/core";
 import { fail } from "../failure.ts";
-import { builderOwner, type SandboxSettings, sandboxCommand } from "./command.ts";
+import { type SandboxSettings, sandboxCommand } from "./command.ts";
 import { hostFacts } from "./forbidden.ts";
 import { openBuildLog } from "./log.ts";
 import type { LogPipes } from "./log-pipe.ts";
@@ -39,10 +38,6 @@ export async function buildInSandbox(job: BuildJob, host: SandboxHost): Promise<
   }
   const programs = programsFor(job, host);
   const command = sandboxCommand(job, programs, host.settings);
-  const owner = builderOwner(host.settings.privileged);
-  if (owner !== null) {
-    for (const directory of [job.scratch.storeDir, job.scratch.buildDir]) chownSync(directory, owner.uid, owner.gid);
-  }
   const log = openBuildLog(host.openLog(job));
   try {
     const pipe = await host.pipes.open(programs);

@@ -4,9 +4,10 @@
  *
  *     node engine.ts '<JSON of EngineOrder>'
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { BuildJob, ResolvedDerivation, StorePath } from "@cab/core";
 import { createExecutor } from "../executor.ts";
+import { testScratch } from "./scratch.ts";
 
 export interface EngineOrder {
   /** Holds `store`, `build` and `log` afterwards. */
@@ -23,9 +24,7 @@ export interface EngineOrder {
 }
 
 const order = JSON.parse(process.argv[2] as string) as EngineOrder;
-const scratch = { storeDir: `${order.folder}/store`, buildDir: `${order.folder}/build` };
-mkdirSync(scratch.storeDir);
-mkdirSync(scratch.buildDir);
+const scratch = testScratch(order.folder);
 const controller = new AbortController();
 const marker = order.cancelOn;
 const watching =

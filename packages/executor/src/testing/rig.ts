@@ -1,5 +1,5 @@
 /** Runs single derivations in a temporary folder, for tests. No store: outputs are looked at where the builder left them. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import {
   type BuildFailure,
@@ -14,6 +14,7 @@ import {
 } from "@cab/core";
 import type { Either } from "fp-ts/lib/Either.js";
 import { createExecutor, type Executor, type ExecutorOptions } from "../executor.ts";
+import { testScratch } from "./scratch.ts";
 
 export interface Rig {
   readonly folder: string;
@@ -38,9 +39,7 @@ export function rig(options: Partial<ExecutorOptions> = {}): Rig {
   const files = new Map<StorePath, string>();
   let scratches = 0;
   const job = (drv: Partial<ResolvedDerivation>, more: Partial<BuildJob> = {}): BuildJob => {
-    const scratch = `${folder}/scratch-${scratches++}`;
-    mkdirSync(`${scratch}/store`, { recursive: true });
-    mkdirSync(`${scratch}/build`);
+    const scratch = testScratch(`${folder}/scratch-${scratches++}`);
     return {
       drv: {
         name: "thing",
@@ -56,7 +55,7 @@ export function rig(options: Partial<ExecutorOptions> = {}): Rig {
         ...drv,
       },
       drvHash: "0".repeat(64) as DrvHash,
-      scratch: { storeDir: `${scratch}/store`, buildDir: `${scratch}/build` },
+      scratch,
       inputs: [...files.keys()],
       sandboxTools: null,
       physical: (path) => files.get(path) as string,

@@ -1,10 +1,18 @@
 /**
  * A second process for the store's tests: `child.ts <root> admit <kill after step n> <bytes of one file>`, `… claim <DrvHash>`,
- * `… scratch`. Says what it did on one line of standard output; a claim is held until standard input says `release`.
+ * `… scratch`, `… record <how many>`. Says what it did on one line of standard output; a claim is held until standard input says `release`.
  */
 import { chmodSync, linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { baseName, type DrvHash, drvHash, type ResolvedDerivation, scratchFile, scratchPath } from "@cab/core";
+import {
+  baseName,
+  type DrvHash,
+  drvHash,
+  type RealisationKey,
+  type ResolvedDerivation,
+  scratchFile,
+  scratchPath,
+} from "@cab/core";
 import { openStore } from "../store.ts";
 
 const [root = "", command = "", argument = "", size = "1000"] = process.argv.slice(2);
@@ -87,5 +95,15 @@ async function scratch(): Promise<void> {
   process.stdin.resume();
 }
 
-const commands: Readonly<Record<string, () => Promise<void>>> = { admit, claim, scratch };
+async function record(): Promise<void> {
+  const path = scratchPath("recorded-1", "out");
+  const realisations = Array.from({ length: Number(argument) }, (_, i) => ({
+    key: `key:${i}` as RealisationKey,
+    path,
+  }));
+  say(await store.record(realisations)());
+  await store.close();
+}
+
+const commands: Readonly<Record<string, () => Promise<void>>> = { admit, claim, scratch, record };
 await commands[command]?.();

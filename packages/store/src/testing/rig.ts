@@ -141,3 +141,27 @@ export async function admitTrees(
   rightOf(await store.discardScratch(scratch)());
   return admitted;
 }
+
+/** The path that a build finds itself under. */
+export const self = (name: string, output = "out"): string => scratchPath(name, output);
+
+/** Admits what `build` puts into the scratch directory. */
+export async function admitBuilt(
+  store: Store,
+  drv: ResolvedDerivation,
+  build: (scratch: Scratch) => void | Promise<void>,
+) {
+  const scratch = rightOf(await store.openScratch(drv.name)());
+  await build(scratch);
+  return store.admitOutputs(admission(scratch, drv))();
+}
+
+/** The path of a derivation that has one output, the given tree. */
+export async function admitted(
+  store: Store,
+  name: string,
+  tree: Tree,
+  inputs: readonly StorePath[] = [],
+): Promise<StorePath> {
+  return rightOf(await admitTrees(store, derivation(name), { out: tree }, inputs)).out as StorePath;
+}
