@@ -1,5 +1,5 @@
 /** Bad input and bad luck through the real command: each message blames the right place and says what to type next. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -308,6 +308,22 @@ export default definePackage({ name: "it" }, () => ({
   outputs: contentAddressed(["out"]),
 }));
 `;
+
+describe("hosts", () => {
+  /** Root of a namespace in which no further ones may be made, and then without its capabilities: as in a container. */
+  const forbidding = [
+    ...["unshare", "--user", "--map-root-user", "sh", "-c"],
+    ...['echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all "$@"', "sh"],
+  ];
+  const canForbid = spawnSync(forbidding[0] as string, [...forbidding.slice(1), "true"]).status === 0;
+
+  test.skipIf(!canForbid)("that forbid user namespaces (needs unshare and setpriv of the host)", async () => {
+    const { code, stderr } = await cab(["realise", "it"], { root, cwd: building('mkdir "$out"'), under: forbidding });
+    expect(code).toBe(1);
+    expect(stderr).toContain("this host does not let cab make a sandbox");
+    expect(stderr).toContain("user.max_user_namespaces");
+  });
+});
 
 describe("signals", () => {
   test.each([

@@ -4,7 +4,7 @@
  * home, so that whatever a fresh machine needs is installed on the way.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ADMIN, type DirectoryServer, ENTRIES, mappedFiles, startDirectory } from "./directory-server.ts";
@@ -27,9 +27,11 @@ const folder = temporaryFolder("ldap");
 const root = join(folder, "first");
 const as: CabOptions = { root };
 let first: RealiseReport;
+let firstObjects: string[];
 
 beforeAll(async () => {
   first = await realise(["ldap-server"], { ...as, args: ["--jobs", "2"] });
+  firstObjects = storeObjects(root);
 });
 afterAll(() => removeFolder(folder));
 
@@ -128,6 +130,7 @@ describe("after a change", () => {
     const lock = readFileSync(join(recipes, "derivations/cab.lock"), "utf8");
     writeFileSync(join(recipes, "cab.lock"), lock.replaceAll("mirror://debian/", "http://127.0.0.1:9/elsewhere/"));
     const { outputs, built, fetched } = await realise(["ldap-server"], changed);
+    rmSync(join(recipes, "cab.lock"));
     expect({ outputs, built, fetched }).toEqual({ outputs: first.outputs, built: [], fetched: [] });
   });
 
@@ -199,7 +202,7 @@ describe("the directory server", () => {
 
   test("was built by a user without privileges, with one job, to the same paths throughout", () => {
     expect(second.outputs).toEqual(first.outputs);
-    expect(storeObjects(usersRoot)).toEqual(storeObjects(root));
+    expect(storeObjects(usersRoot)).toEqual(firstObjects);
   });
 
   test("holds the entries that were loaded, over ldapi", async () => {
@@ -218,8 +221,7 @@ describe("the directory server", () => {
     const bind = ["-x", "-H", server.url, "-D", ADMIN, "-w", "secret", "(uid=u7)", "cn"];
     expect(await server.tool("ldapsearch", "-LLL", "-ZZ", ...bind)).toMatchObject({ code: 0 });
     const distrusting = await server.tool("env", "LDAPTLS_CACERT=/dev/null", "ldapsearch", "-ZZ", ...bind);
-    expect(distrusting.stderr).toContain("certificate");
-    expect(distrusting.code).not.toBe(0);
+    expect(distrusting).toMatchObject({ code: 1, stderr: "ldap_start_tls: Connect error (-11)\n" });
   });
 
   test("authenticates with SASL SCRAM", async () => {

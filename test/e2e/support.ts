@@ -17,6 +17,8 @@ export interface CabOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly uid?: number;
+  /** Words to run it under, such as a namespace: `["unshare", "-r"]`. */
+  readonly under?: readonly string[];
   /** The checkout whose `./cab` is run; this one unless given. */
   readonly checkout?: string;
 }
@@ -35,7 +37,8 @@ export function startCab(args: readonly string[], options: CabOptions): ChildPro
   const env: Record<string, string> = { PATH: process.env.PATH ?? "", HOME: options.env?.HOME ?? "/nonexistent" };
   for (const name of NETWORK) if (process.env[name] !== undefined) env[name] = process.env[name];
   if (options.root !== null) env.CAB_ROOT = options.root;
-  const child = spawn(join(options.checkout ?? CHECKOUT, "cab"), args, {
+  const [program, ...words] = [...(options.under ?? []), join(options.checkout ?? CHECKOUT, "cab"), ...args];
+  const child = spawn(program as string, words, {
     cwd: options.cwd ?? options.checkout ?? CHECKOUT,
     env: { ...env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],

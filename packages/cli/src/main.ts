@@ -29,7 +29,9 @@ async function main(args: readonly string[], host: Host): Promise<number> {
     host.out(helpText(name, verb));
     return 0;
   }
-  return verb.run(input, host);
+  const code = await verb.run(input, host);
+  // Another program's exit code says more than that we were asked to end it.
+  return verb.passesOn ? code : (signalCode ?? code);
 }
 
 const overview = (): string =>
@@ -92,4 +94,3 @@ try {
 } finally {
   clearInterval(alive);
 }
-if (signalCode !== undefined) process.exitCode = signalCode;

@@ -22,6 +22,7 @@ import {
   memoFiles,
 } from "@cab/evaluator";
 import type { Executor, ExecutorOptions, PinHost } from "@cab/executor";
+import { hostFacts, isPrivileged } from "@cab/executor/host-facts";
 import { openStore, type Store } from "@cab/store";
 import * as E from "fp-ts/lib/Either.js";
 import { Ended } from "./ended.ts";
@@ -83,7 +84,8 @@ export async function evaluatorEnded(failure: EvaluatorFailure): Promise<Ended> 
 }
 
 export function openHostStore(host: Host, root: string): Store {
-  const opened = openStore({ root, builder: host.uid === 0 ? SANDBOX_USER : null });
+  const builder = host.uid === 0 && isPrivileged(hostFacts()) ? SANDBOX_USER : null;
+  const opened = openStore({ root, builder });
   if (E.isLeft(opened)) throw new Ended(`error: ${renderStoreFailure(opened.left)}\n`);
   return opened.right;
 }

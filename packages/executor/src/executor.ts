@@ -10,7 +10,7 @@ import { BUILTINS } from "./builtins/index.ts";
 import { attempt, fail } from "./failure.ts";
 import { DEFAULT_PATIENCE, network, type Patience } from "./fetch/network.ts";
 import type { SandboxSettings } from "./sandbox/command.ts";
-import { hostFacts, isPrivileged } from "./sandbox/forbidden.ts";
+import { hostFacts, isPrivileged } from "./sandbox/host-facts.ts";
 import { buildInSandbox, type SandboxHost } from "./sandbox/index.ts";
 import { logPipes } from "./sandbox/log-pipe.ts";
 import type { RunLimits } from "./sandbox/run.ts";

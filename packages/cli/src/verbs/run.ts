@@ -75,8 +75,20 @@ async function viewed(
 /** Its terminal, environment and exit code are ours; SIGINT and SIGTERM reach it too. */
 function runProgram([program, ...args]: readonly string[], host: Host): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program as string, args, { stdio: "inherit", env: { ...host.env } });
-    const pass = (): void => void child.kill("SIGTERM");
+    const child = spawn(program as string, args, {
+      stdio: ["inherit", "inherit", "inherit", "pipe"],
+      env: { ...host.env },
+    });
+    let status = "";
+    child.stdio[3]?.on("data", (chunk: Buffer) => {
+      status += chunk.toString();
+    });
+    // In a view of the host it is bubblewrap's child that became the program, and bubblewrap passes no signal on.
+    const pass = (): void => {
+      const inside = /"child-pid": *(\d+)/.exec(status)?.[1];
+      if (inside === undefined) child.kill("SIGTERM");
+      else process.kill(Number(inside), "SIGTERM");
+    };
     host.signal.addEventListener("abort", pass);
     child.on("error", reject);
     child.on("close", (code, signal) => {

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
-import { type HostFacts, isPrivileged, whyForbidden } from "./forbidden.ts";
+import { whyForbidden } from "./forbidden.ts";
+import { type HostFacts, isPrivileged } from "./host-facts.ts";
 
 const host = (settings: Readonly<Record<string, string>>, more: Partial<HostFacts> = {}): HostFacts => ({
   setting: (name) => settings[name],
   uid: 1000,
   capabilities: 0n,
+  mapsBuilder: true,
   inContainer: false,
   ...more,
 });
@@ -59,4 +61,6 @@ test("root counts as privileged only with the right to mount", () => {
   expect(isPrivileged(host({}, { uid: 0, capabilities: allCapabilities }))).toBe(true);
   expect(isPrivileged(host({}, { uid: 0, capabilities: 1n }))).toBe(false);
   expect(isPrivileged(host({}, { capabilities: allCapabilities }))).toBe(false);
+  // Root of a user namespace that has no such user as builders are.
+  expect(isPrivileged(host({}, { uid: 0, capabilities: allCapabilities, mapsBuilder: false }))).toBe(false);
 });

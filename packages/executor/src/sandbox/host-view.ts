@@ -5,6 +5,9 @@
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import type { SandboxPrograms } from "./programs.ts";
 
+/** Where bubblewrap says, as JSON, which process became the program: signals are for that one. */
+export const VIEW_STATUS_FD = 3;
+
 /** The command line that runs `command` in `cwd` with `cabRoot` at `/cab`. Needs no root and no mount point on the host. */
 export function hostViewCommand(
   programs: SandboxPrograms,
@@ -17,5 +20,17 @@ export function hostViewCommand(
     if (lstatSync(path).isSymbolicLink()) mounts.push("--symlink", readlinkSync(path), path);
     else mounts.push("--dev-bind", path, path);
   }
-  return [...programs.outside("bwrap"), ...mounts, "--bind", cabRoot, "/cab", "--chdir", cwd, "--", ...command];
+  const ties = ["--die-with-parent", "--json-status-fd", String(VIEW_STATUS_FD)];
+  return [
+    ...programs.outside("bwrap"),
+    ...ties,
+    ...mounts,
+    "--bind",
+    cabRoot,
+    "/cab",
+    "--chdir",
+    cwd,
+    "--",
+    ...command,
+  ];
 }

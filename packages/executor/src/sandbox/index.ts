@@ -3,7 +3,7 @@ import { arch } from "node:process";
 import { type BuildJob, SANDBOX_VERSION, type System } from "@cab/core";
 import { fail } from "../failure.ts";
 import { type SandboxSettings, sandboxCommand } from "./command.ts";
-import { hostFacts } from "./forbidden.ts";
+import { hostFacts } from "./host-facts.ts";
 import { openBuildLog } from "./log.ts";
 import type { LogPipes } from "./log-pipe.ts";
 import { hostPrograms, missingIn, type SandboxPrograms, treePrograms } from "./programs.ts";

@@ -1,6 +1,7 @@
 /** Tries, for `cab doctor`, whether this host lets a sandbox be made. Knows nothing of builds. */
 import type { BuildFailure } from "@cab/core";
-import { hostFacts, isPrivileged, whyForbidden } from "./forbidden.ts";
+import { whyForbidden } from "./forbidden.ts";
+import { hostFacts, isPrivileged } from "./host-facts.ts";
 import { hostSystem } from "./index.ts";
 import { hostPrograms, treePrograms } from "./programs.ts";
 
