@@ -51,7 +51,7 @@ function nixEvaluator(program: string, folder: string, graph: SyntheticGraph): E
 
 async function compare(shape: Shape, size: number, folder: string): Promise<void> {
   const graph = writeGraph(folder, shape, size);
-  const evaluators = [cabEvaluator(folder, graph), ...(nix === undefined ? [] : [nixEvaluator(nix, folder, graph)])];
+  const evaluators = [...(nix === undefined ? [] : [nixEvaluator(nix, folder, graph)]), cabEvaluator(folder, graph)];
   let variant = 0;
   const contenders = (prepare: (evaluator: Evaluator) => void): Contender[] =>
     evaluators.map((evaluator) => ({

@@ -118,8 +118,12 @@ export const installed = (program: string): string | undefined =>
     .find((file) => existsSync(file));
 
 /** Calls `use` with a folder that is removed afterwards, read-only directories in it too. */
-export async function inTemporaryFolder<A>(name: string, use: (folder: string) => Promise<A>): Promise<A> {
-  const folder = mkdtempSync(join(tmpdir(), `cab-bench-${name}-`));
+export async function inTemporaryFolder<A>(
+  name: string,
+  use: (folder: string) => Promise<A>,
+  parent: string = tmpdir(),
+): Promise<A> {
+  const folder = mkdtempSync(join(parent, `cab-bench-${name}-`));
   try {
     return await use(folder);
   } finally {

@@ -6,31 +6,24 @@ import { join } from "node:path";
 export const SHAPES = ["layered", "wide", "chain"] as const;
 export type Shape = (typeof SHAPES)[number];
 
-interface Graph {
-  /** For each package the numbers of those that it uses, all smaller than its own. The last one uses all else. */
-  readonly uses: readonly (readonly number[])[];
-}
+/** For each package the numbers of those that it uses, all smaller than its own. The last one uses, in the end, all. */
+type Graph = readonly (readonly number[])[];
 
 const LAYER = 100;
 const PER_MODULE = 10;
 
-function graphOf(shape: Shape, size: number): Graph {
-  const uses = Array.from({ length: size }, (_, i): number[] => {
-    const isRoot = i === size - 1;
-    switch (shape) {
-      case "chain":
-        return i === 0 ? [] : [i - 1];
-      case "wide":
-        return isRoot ? Array.from({ length: i }, (_, k) => k) : [];
-      case "layered": {
-        const below = (Math.floor(i / LAYER) - 1) * LAYER;
-        if (isRoot) return Array.from({ length: Math.min(LAYER, i) }, (_, k) => i - 1 - k);
-        return below < 0 ? [] : [0, 1, 2, 3, 4].map((k) => below + ((i * 7 + k * 13) % LAYER));
-      }
-    }
-  });
-  return { uses };
-}
+const below = (number: number, count: number): number[] => Array.from({ length: count }, (_, k) => number - 1 - k);
+
+/** What the package of this number uses in a graph of this size. */
+const uses: Readonly<Record<Shape, (number: number, size: number) => number[]>> = {
+  chain: (number) => below(number, Math.min(1, number)),
+  wide: (number, size) => (number === size - 1 ? below(number, number) : []),
+  layered: (number, size) => {
+    if (number === size - 1) return below(number, Math.min(LAYER, number));
+    const layer = (Math.floor(number / LAYER) - 1) * LAYER;
+    return layer < 0 ? [] : [0, 1, 2, 3, 4].map((k) => layer + ((number * 7 + k * 13) % LAYER));
+  },
+};
 
 /** A language's way to write a module. */
 interface Notation {
@@ -97,12 +90,12 @@ const NIX_THING = `name: script: inputs: derivation {
 
 const leafScript = (variant: number): string => `echo ${variant} > $out`;
 
-function moduleText(notation: Notation, { uses }: Graph, module: number, variant: number): string {
+function moduleText(notation: Notation, graph: Graph, module: number, variant: number): string {
   const imports = new Set<number>();
   const packages: string[] = [];
-  for (let i = module * PER_MODULE; i < Math.min(uses.length, (module + 1) * PER_MODULE); i++) {
-    for (const use of uses[i] ?? []) if (moduleOf(use) !== module) imports.add(moduleOf(use));
-    packages.push(notation.package(i, i === 0 ? leafScript(variant) : `echo ${i} > $out`, uses[i] ?? []));
+  for (let i = module * PER_MODULE; i < Math.min(graph.length, (module + 1) * PER_MODULE); i++) {
+    for (const use of graph[i] ?? []) if (moduleOf(use) !== module) imports.add(moduleOf(use));
+    packages.push(notation.package(i, i === 0 ? leafScript(variant) : `echo ${i} > $out`, graph[i] ?? []));
   }
   return notation.module([...imports], packages);
 }
@@ -117,7 +110,7 @@ export interface SyntheticGraph {
 }
 
 export function writeGraph(folder: string, shape: Shape, size: number): SyntheticGraph {
-  const graph = graphOf(shape, size);
+  const graph: Graph = Array.from({ length: size }, (_, number) => uses[shape](number, size));
   const workspace = join(folder, "workspace");
   const nix = join(folder, "nix");
   mkdirSync(join(workspace, "derivations/lib"), { recursive: true });

@@ -309,6 +309,18 @@ export default definePackage({ name: "it" }, () => ({
 }));
 `;
 
+describe("two at once", () => {
+  test("build what both want once", async () => {
+    const cwd = building('sleep 2; mkdir "$out"; echo once > "$out/x"');
+    const [a, b] = await Promise.all([run(cwd), run(cwd)]);
+    expect([a.code, b.code]).toEqual([0, 0]);
+    expect(a.stdout).toBe(b.stdout);
+    const messages = `${a.stderr}${b.stderr}`;
+    expect(messages.match(/building it\n/g)).toHaveLength(1);
+    expect(messages).toContain("it is being built by another cab; waiting for it");
+  });
+});
+
 describe("hosts", () => {
   /** Root of a namespace in which no further ones may be made, and then without its capabilities: as in a container. */
   const forbidding = [

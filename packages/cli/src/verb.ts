@@ -52,7 +52,7 @@ export interface Verb<F extends Flags = Flags> {
 }
 
 /** For its type alone: keeps a verb's flags known to its `run`. */
-export const defineVerb = <const F extends Flags>(verb: Verb<F>): Verb => verb as unknown as Verb;
+export const defineVerb = <const F extends Flags>(verb: Verb<F>): Verb => verb;
 
 /** A mistake on the command line: exit code 2. */
 export class UsageError extends Error {

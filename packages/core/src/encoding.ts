@@ -128,6 +128,20 @@ const MAX_DEPTH = 32;
 
 /** Reads exactly one value; anything that the encoder would not have written gives `undefined`. */
 export function decode(bytes: Uint8Array): Decoded | undefined {
+  const reader = valueReader(bytes);
+  const decoded = reader.value(0);
+  return reader.atEnd() ? decoded : undefined;
+}
+
+/** The items of a list, each read when it is asked for; `undefined` where the encoder would not have written what follows. */
+export function* decodeItems(bytes: Uint8Array): Generator<Decoded | undefined, undefined> {
+  const reader = valueReader(bytes);
+  const count = reader.listHead();
+  for (let i = 0; i < (count ?? 0); i++) yield reader.value(1);
+  if (count === undefined || !reader.atEnd()) yield undefined;
+}
+
+function valueReader(bytes: Uint8Array) {
   let at = 0;
   const number = (): number | undefined => {
     let value = 0;
@@ -182,8 +196,12 @@ export function decode(bytes: Uint8Array): Decoded | undefined {
     at += count;
     return bytes.slice(at - count, at);
   };
-  const decoded = value(0);
-  return at === bytes.length ? decoded : undefined;
+  const listHead = (): number | undefined => {
+    if (bytes[at] !== 108) return undefined;
+    at++;
+    return number();
+  };
+  return { value, listHead, atEnd: () => at === bytes.length };
 }
 
 export const decodedString = (value: Decoded | undefined): string | undefined =>

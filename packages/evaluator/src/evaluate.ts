@@ -150,6 +150,6 @@ async function derivationsOf(
 }
 
 async function decoded(graph: Uint8Array): Promise<Either<EvaluatorFailure, DerivationLookup>> {
-  const { graphLookup } = await import("./graph.ts");
-  return right(graphLookup(graph));
+  const { decodeGraph } = await import("./graph.ts");
+  return right(decodeGraph(graph));
 }

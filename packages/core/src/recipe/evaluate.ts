@@ -4,7 +4,7 @@
  */
 
 import { type Derivation, type DrvHash, decodeDerivation, derivationBytes } from "../derivation.ts";
-import { byteSink, decode, decodedList, decodedString } from "../encoding.ts";
+import { byteSink, decodedList, decodedString, decodeItems } from "../encoding.ts";
 import type { Platform } from "../platform.ts";
 import { RecipeError } from "./failure.ts";
 import { instantiate } from "./instantiate.ts";
@@ -61,11 +61,11 @@ function asPackage(name: string, value: unknown): AnyPackage {
   });
 }
 
-/** A set of derivations as one canonical value: a list of (hash, encoding). */
+/** A set of derivations as one canonical value: a list of (hash, encoding), those first that nothing else needs. */
 export function encodeGraph(derivations: ReadonlyMap<DrvHash, Derivation>): Uint8Array {
   const sink = byteSink();
   sink.list(derivations.size);
-  for (const [hash, drv] of derivations) {
+  for (const [hash, drv] of [...derivations].reverse()) {
     sink.list(2);
     sink.string(hash);
     sink.string(derivationBytes(drv));
@@ -74,24 +74,24 @@ export function encodeGraph(derivations: ReadonlyMap<DrvHash, Derivation>): Uint
 }
 
 /**
- * The lookup of a graph that this engine wrote; undefined if it is damaged. A derivation is read when it is first asked
- * for: of an up-to-date role that is one, while reading all of 10,000 takes longer than everything else together.
+ * The lookup of a graph that this engine wrote; on anything else it throws. Reads no further than what it is asked for:
+ * of an up-to-date role that is the first entry, while to read 10,000 takes 60 ms.
  */
-export function decodeGraph(bytes: Uint8Array): ((hash: DrvHash) => Derivation | undefined) | undefined {
-  const encodings = new Map<string, Uint8Array>();
-  for (const entry of decodedList(decode(bytes)) ?? [null]) {
+export function decodeGraph(bytes: Uint8Array): (hash: DrvHash) => Derivation | undefined {
+  const entries = decodeItems(bytes);
+  const derivations = new Map<string, Derivation>();
+  const readNext = (): boolean => {
+    const { value: entry, done } = entries.next();
+    if (done) return false;
     const [hash, encoding] = decodedList(entry) ?? [];
     const text = decodedString(hash);
-    if (text === undefined || !(encoding instanceof Uint8Array)) return undefined;
-    encodings.set(text, encoding);
-  }
-  const derivations = new Map<DrvHash, Derivation>();
+    const drv = encoding instanceof Uint8Array ? decodeDerivation(encoding) : undefined;
+    if (text === undefined || drv === undefined) throw new Error("BUG: this engine wrote no such graph");
+    derivations.set(text, drv);
+    return true;
+  };
   return (hash) => {
-    const encoding = encodings.get(hash);
-    if (encoding === undefined) return undefined;
-    const drv = derivations.get(hash) ?? decodeDerivation(encoding);
-    if (drv === undefined) throw new Error(`BUG: the graph holds something else as ${hash}`);
-    derivations.set(hash, drv);
-    return drv;
+    while (!derivations.has(hash) && readNext());
+    return derivations.get(hash);
   };
 }
