@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build, type Plugin, version } from "esbuild";
 
 const root = import.meta.dirname;
 const dist = join(root, "dist");
@@ -76,6 +76,8 @@ const result = await build({
     js: 'import { createRequire as cabCreateRequire } from "node:module"; const require = cabCreateRequire(import.meta.url);',
   },
   legalComments: "none",
+  // The evaluator bundles recipes with it too, so it is part of what an evaluation is remembered under.
+  define: { BUNDLED_WITH: JSON.stringify(`esbuild ${version}`) },
 });
 
 // Chunks first and the entry last, by rename: a cab that starts meanwhile sees the old bundle or the new one.

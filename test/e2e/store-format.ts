@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { sealValue } from "../../packages/store/src/records.ts";
+import { sealValue } from "../../packages/store/src/sealed-value.ts";
 import { CHECKOUT } from "./support.ts";
 
 /** Resolves lmdb as the store does, whose dependency it is. */

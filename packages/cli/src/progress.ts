@@ -88,9 +88,13 @@ export function createProgress(host: Host): Progress {
           break;
         case "Finished":
           done++;
-          // Copying a file of the workspace is nothing to tell.
-          if (event.work === "import") running.delete(event.drv);
-          else end(event.drv, `${count()} ${DONE[event.work]} ${event.name} in ${since(event.drv, event.at)}`);
+          // Copying a file of the workspace is nothing to tell, and on a terminal the block has shown the downloads.
+          if (event.work === "import" || (event.work === "fetch" && host.terminal !== null)) {
+            running.delete(event.drv);
+            redraw();
+          } else {
+            end(event.drv, `${count()} ${DONE[event.work]} ${event.name} in ${since(event.drv, event.at)}`);
+          }
           break;
         case "CutOff":
           say(`${event.name} is unchanged: its inputs changed and gave the same bytes`);

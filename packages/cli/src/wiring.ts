@@ -28,7 +28,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { Ended } from "./ended.ts";
 import { renderStoreFailure } from "./render-failure.ts";
 import type { Host } from "./verb.ts";
-import { VERSION } from "./version.ts";
+import { BUILD } from "./version.ts";
 
 /** The checkout, or installation, that this program belongs to: three folders above the bundle, and above this file. */
 const INSTALLATION = fileURLToPath(new URL("../../..", import.meta.url));
@@ -51,7 +51,7 @@ export function evaluatorOptions(host: Host, root: string): EvaluatorOptions {
     shipped: join(INSTALLATION, "derivations"),
     coreEntry: join(INSTALLATION, "packages/core/src/index.ts"),
     platform: nativePlatform(hostSystem()),
-    version: VERSION,
+    version: BUILD,
     memo: memoFiles({ folder: join(root, "var/memo"), capacity: MEMO_CAPACITY }),
     now: Date.now,
   };

@@ -6,6 +6,7 @@ export * from "./encoding.ts";
 export * from "./failure.ts";
 export * from "./nearest.ts";
 export * from "./object.ts";
+export * from "./object-record.ts";
 export * from "./platform.ts";
 export * from "./ports.ts";
 export * from "./realisation.ts";

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { openDatabase, SCHEMA_VERSION } from "./database.ts";
 import { StoreException } from "./failure.ts";
 import { layoutOf, prepareLayout, refusedFileSystem } from "./layout.ts";
-import { sealValue } from "./records.ts";
+import { sealValue } from "./sealed-value.ts";
 import { openStore } from "./store.ts";
 import { leftOf, rightOf, temporaryDirectory } from "./testing/rig.ts";
 

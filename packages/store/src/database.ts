@@ -16,8 +16,10 @@ import {
   type DrvHash,
   decodeDerivation,
   decodeDirectory,
+  decodeObjectInfo,
   derivationBytes,
   drvHash,
+  encodeObjectInfo,
   fromHex,
   type ObjectInfo,
   type Realisation,
@@ -26,11 +28,12 @@ import {
   type StoreFailure,
   type StorePath,
   sha256Hex,
+  storePathOf,
   utf8,
 } from "@cab/core";
 import { open } from "lmdb";
 import { errorCode, lookup, StoreException } from "./failure.ts";
-import { decodeObject, decodePath, encodeObject, openValue, sealValue } from "./records.ts";
+import { openValue, sealValue } from "./sealed-value.ts";
 
 /** Raised when an older cab could no longer read what a newer one wrote. */
 export const SCHEMA_VERSION = 1;
@@ -155,7 +158,7 @@ export function openDatabase(root: string, directory: string): Database {
 
   const writer: Writer = {
     object: (info) => {
-      put(objects, "objects", baseName(info.path), encodeObject(info));
+      put(objects, "objects", baseName(info.path), encodeObjectInfo(info));
       for (const reference of info.references) {
         referrers.putSync(`${baseName(reference)}${BETWEEN}${baseName(info.path)}`, Buffer.alloc(1));
       }
@@ -174,11 +177,11 @@ export function openDatabase(root: string, directory: string): Database {
     object: (path) => {
       const payload = get(objects, "objects", baseName(path));
       if (payload === undefined) return undefined;
-      return sound("objects", baseName(path), decodeObject(payload));
+      return sound("objects", baseName(path), decodeObjectInfo(payload, path));
     },
     realisation: (key) => {
       const payload = get(realisations, "realisations", key);
-      return payload === undefined ? undefined : sound("realisations", key, decodePath(payload.toString()));
+      return payload === undefined ? undefined : sound("realisations", key, storePathOf(payload.toString()));
     },
     // Directory messages and derivations need no checksum: their keys are their hashes.
     directory: (digest) => {
@@ -203,7 +206,7 @@ export function openDatabase(root: string, directory: string): Database {
       const paths: StorePath[] = [];
       reading(() => {
         for (const key of referrers.getKeys({ start, end: `${start}~` })) {
-          paths.push(sound("referrers", key, decodePath(`${STORE_DIR}/${key.slice(start.length)}`)));
+          paths.push(sound("referrers", key, storePathOf(`${STORE_DIR}/${key.slice(start.length)}`)));
         }
       });
       return paths;

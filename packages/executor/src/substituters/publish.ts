@@ -2,10 +2,10 @@
 import { createReadStream, readlinkSync } from "node:fs";
 import { Readable } from "node:stream";
 import { createZstdCompress } from "node:zlib";
-import type { ObjectInfo, Realisation } from "@cab/core";
+import { encodeObjectInfo, type ObjectInfo, type Realisation } from "@cab/core";
 import { digestTree } from "../tree/tree-digest.ts";
 import { type BlobSink, once } from "./blobs.ts";
-import { blobName, encodeObject, encodeRealisation, objectName, realisationName } from "./layout.ts";
+import { blobName, encodeRealisation, objectName, realisationName } from "./layout.ts";
 
 export interface Publication {
   /** A closure: each object comes after those that it refers to. */
@@ -28,7 +28,7 @@ export async function publish(sink: BlobSink, { objects, realisations }: Publica
     if (digest?.hash !== info.digest)
       throw new Error(`BUG: ${info.path} is registered as ${info.digest}, and is ${digest?.hash}`);
     if (info.kind === "symlink") await add(sink, info.digest, once(readlinkSync(root, { encoding: "buffer" })));
-    await sink.put(objectName(info.path), once(encodeObject(info)));
+    await sink.put(objectName(info.path), once(encodeObjectInfo(info)));
   }
   for (const each of realisations) await sink.put(realisationName(each.key), once(encodeRealisation(each)));
 }
