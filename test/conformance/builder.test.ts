@@ -12,7 +12,7 @@ import {
   scratchFile,
   scratchPath,
 } from "@cab/core";
-import { createWorld } from "@cab/core/testing";
+import { createWorld, plainDerivation } from "@cab/core/testing";
 import { createExecutor } from "@cab/executor";
 import { describe, expect, onTestFinished, test } from "vitest";
 
@@ -24,18 +24,8 @@ interface Rig {
 }
 
 /** Makes one output of this text; an unknown version of the builtin is a failure that any builder reports. */
-const derivation = (builder: string): ResolvedDerivation => ({
-  name: "note",
-  system: "x86_64-linux",
-  builder,
-  args: [],
-  env: { text: "hello" },
-  rootfs: null,
-  sandbox: "cab-sandbox@1",
-  inputDrvs: {},
-  inputSrcs: [],
-  outputs: { out: { _tag: "ContentAddressed" } },
-});
+const derivation = (builder: string): ResolvedDerivation =>
+  plainDerivation({ name: "note", builder, env: { text: "hello" } });
 
 const rigs: readonly (readonly [string, () => Rig])[] = [
   [

@@ -20,6 +20,7 @@ import {
   scratchPath,
   sha256Hex,
 } from "@cab/core";
+import { plainDerivation } from "@cab/core/testing";
 import type { Either } from "fp-ts/lib/Either.js";
 import { describe, expect, test } from "vitest";
 
@@ -32,18 +33,8 @@ export interface StoreUnderTest {
 
 const CONTENT_ADDRESSED: OutputSpec = { _tag: "ContentAddressed" };
 
-const derivation = (name: string, outputs: Record<string, OutputSpec>, args: string[] = []): ResolvedDerivation => ({
-  name,
-  system: "x86_64-linux",
-  builder: "/bin/sh",
-  args,
-  env: {},
-  rootfs: null,
-  sandbox: "cab-sandbox@1",
-  inputDrvs: {},
-  inputSrcs: [],
-  outputs,
-});
+const derivation = (name: string, outputs: Record<string, OutputSpec>, args: string[] = []): ResolvedDerivation =>
+  plainDerivation({ name, outputs, args });
 
 const plain = (name: string, args?: string[]): ResolvedDerivation => derivation(name, { out: CONTENT_ADDRESSED }, args);
 

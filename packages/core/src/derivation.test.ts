@@ -15,6 +15,7 @@ import {
   resolveDerivation,
 } from "./derivation.ts";
 import { hashPart, type StorePath, storePath } from "./store-path.ts";
+import { plainDerivation } from "./testing/plain-derivation.ts";
 
 const hex = (length: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`));
 const word = fc.string({ unit: "binary", maxLength: 6 });
@@ -117,18 +118,7 @@ describe("the encoding of a derivation", () => {
       { numRuns: 5000 },
     ));
 
-  const base: Derivation = {
-    name: "a",
-    system: "x86_64-linux",
-    builder: "/bin/sh",
-    args: [],
-    env: {},
-    rootfs: null,
-    sandbox: "cab-sandbox@1",
-    inputDrvs: {},
-    inputSrcs: [],
-    outputs: { out: { _tag: "ContentAddressed" } },
-  };
+  const base: Derivation = plainDerivation({ name: "a" });
 
   const digest = "0".repeat(64);
   test.each<[string, Partial<Record<keyof Derivation, unknown>>]>([

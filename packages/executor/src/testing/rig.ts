@@ -12,6 +12,7 @@ import {
   scratchPath,
   storePath,
 } from "@cab/core";
+import { plainDerivation } from "@cab/core/testing";
 import type { Either } from "fp-ts/lib/Either.js";
 import { createExecutor, type Executor, type ExecutorOptions } from "../executor.ts";
 import { testScratch } from "./scratch.ts";
@@ -41,19 +42,7 @@ export function rig(options: Partial<ExecutorOptions> = {}): Rig {
   const job = (drv: Partial<ResolvedDerivation>, more: Partial<BuildJob> = {}): BuildJob => {
     const scratch = testScratch(`${folder}/scratch-${scratches++}`);
     return {
-      drv: {
-        name: "thing",
-        system: "x86_64-linux",
-        builder: "builtin:write@1",
-        args: [],
-        env: {},
-        rootfs: null,
-        sandbox: "cab-sandbox@1",
-        inputDrvs: {},
-        inputSrcs: [],
-        outputs: { out: { _tag: "ContentAddressed" } },
-        ...drv,
-      },
+      drv: plainDerivation({ builder: "builtin:write@1", ...drv }),
       drvHash: "0".repeat(64) as DrvHash,
       scratch,
       inputs: [...files.keys()],

@@ -4,15 +4,8 @@
  */
 import { chmodSync, linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  baseName,
-  type DrvHash,
-  drvHash,
-  type RealisationKey,
-  type ResolvedDerivation,
-  scratchFile,
-  scratchPath,
-} from "@cab/core";
+import { baseName, type DrvHash, drvHash, type RealisationKey, scratchFile, scratchPath } from "@cab/core";
+import { plainDerivation } from "@cab/core/testing";
 import { openStore } from "../store.ts";
 
 const [root = "", command = "", argument = "", size = "1000"] = process.argv.slice(2);
@@ -35,18 +28,7 @@ const store = opened.right;
 /** Two outputs that refer to themselves and one to the other, so that every step of an admission happens. */
 async function admit(): Promise<void> {
   const outputs = { out: { _tag: "ContentAddressed" }, doc: { _tag: "ContentAddressed" } } as const;
-  const drv: ResolvedDerivation = {
-    name: "crash-1",
-    system: "x86_64-linux",
-    builder: "builtin:test@1",
-    args: [],
-    env: {},
-    rootfs: null,
-    sandbox: "cab-sandbox@1",
-    inputDrvs: {},
-    inputSrcs: [],
-    outputs,
-  };
+  const drv = plainDerivation({ name: "crash-1", outputs });
   const scratch = await store.openScratch(drv.name)();
   if (scratch._tag === "Left") throw new Error(JSON.stringify(scratch.left));
   for (const output of ["out", "doc"]) {
