@@ -18,6 +18,7 @@ import {
   temporaryFolder,
   workspace,
 } from "./support.ts";
+import { damageObject, setStoreFormat } from "./tampered-store.ts";
 
 const folder = temporaryFolder("failures");
 const root = join(folder, "root");
@@ -278,11 +279,20 @@ describe("stores", () => {
   test("of a newer version", async () => {
     const newer = join(folder, "newer");
     await realise(["it"], { root: newer, cwd: recipes({ "it.ts": WRITES }) });
-    const { setStoreFormat } = await import("./store-format.ts");
     await setStoreFormat(newer, 99);
     const { code, stderr } = await cab(["realise", "it"], { root: newer, cwd: recipes({ "it.ts": WRITES }) });
     expect({ code, stderr }).toMatchObject({ code: 1 });
     expect(stderr).toContain("has format 99");
+  });
+
+  test("with a damaged record", async () => {
+    const damaged = join(folder, "damaged");
+    const cwd = recipes({ "it.ts": WRITES });
+    const { outputs } = await realise(["it"], { root: damaged, cwd });
+    await damageObject(damaged, (outputs.it?.out ?? "").slice("/cab/store/".length));
+    const { code, stderr } = await cab(["realise", "it"], { root: damaged, cwd });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: the store's table objects is damaged at [0-9a-z]{32}-it/);
   });
 
   test.skipIf(!isRoot)("on a full disk (needs root, to mount a small one)", async () => {

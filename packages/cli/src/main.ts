@@ -60,6 +60,16 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+/** What a look-up in the store threw, put into words; anything else is a bug and thrown again. */
+async function refusedByStore(error: unknown): Promise<Ended> {
+  const [{ StoreException }, { renderStoreFailure }] = await Promise.all([
+    import("@cab/store"),
+    import("./render-failure.ts"),
+  ]);
+  if (error instanceof StoreException) return new Ended(`error: ${renderStoreFailure(error.failure)}\n`);
+  throw error;
+}
+
 const host: Host = {
   env: process.env,
   cwd: process.cwd(),
@@ -85,11 +95,10 @@ try {
   if (error instanceof UsageError) {
     host.err(`cab: ${error.message}\n`);
     process.exitCode = 2;
-  } else if (error instanceof Ended) {
-    host.err(error.message);
-    process.exitCode = error.exitCode;
   } else {
-    throw error;
+    const ended = error instanceof Ended ? error : await refusedByStore(error);
+    host.err(ended.message);
+    process.exitCode = ended.exitCode;
   }
 } finally {
   clearInterval(alive);
