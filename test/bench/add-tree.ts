@@ -11,8 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { baseName, drvHash, type ResolvedDerivation, type Scratch, scratchFile, scratchPath } from "@cab/core";
 import { openStore, type Store } from "@cab/store";
-import type { Either } from "fp-ts/lib/Either.js";
-import { type Contender, installed, inTemporaryFolder, measure, report, run, skip } from "./support.ts";
+import { type Contender, installed, inTemporaryFolder, measure, report, rightOf, run, skip } from "./support.ts";
 
 const FILES = 10_000;
 const FILES_PER_FOLDER = 50;
@@ -30,11 +29,6 @@ function writeTree(folder: string): void {
     const size = Math.round(i % LARGE.every === 0 ? LARGE.bytes : SMALL_BYTES);
     writeFileSync(join(place, `file-${i}`), randomFillSync(bytes.subarray(0, size)));
   }
-}
-
-function rightOf<E, A>(either: Either<E, A>): A {
-  if (either._tag === "Left") throw new Error(JSON.stringify(either.left));
-  return either.right;
 }
 
 const drv: ResolvedDerivation = {

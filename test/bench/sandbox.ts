@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { arch } from "node:process";
 import { type BuildJob, type DrvHash, type ResolvedDerivation, type StorePath, storePath } from "@cab/core";
 import { createExecutor } from "@cab/executor";
-import { inTemporaryFolder, measure, realised, report, run } from "./support.ts";
+import { inTemporaryFolder, measure, realised, report, rightOf, run } from "./support.ts";
 
 const ROUNDS = 10;
 const BUILDS = 20;
@@ -61,8 +61,7 @@ await inTemporaryFolder("sandbox", async (folder) => {
       signal: new AbortController().signal,
       onBytes: () => {},
     };
-    const built = await executor.builder.build(job)();
-    if (built._tag === "Left") throw new Error(JSON.stringify(built.left));
+    rightOf(await executor.builder.build(job)());
   };
   const many = (name: string, one: () => Promise<unknown>) => ({
     name,

@@ -6,6 +6,7 @@ import { type SpawnOptions, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import type { Either } from "fp-ts/lib/Either.js";
 
 export const CHECKOUT = join(import.meta.dirname, "../..");
 const CAB = join(CHECKOUT, "cab");
@@ -108,6 +109,12 @@ export const cab = (args: readonly string[], { cwd = CHECKOUT, root = ROOT } = {
 export async function realised(name: string): Promise<string> {
   const path = (await cab(["realise", name])).trim();
   return join(ROOT, "store", basename(path));
+}
+
+/** The right side; an expected failure of the engine is a malfunction here. */
+export function rightOf<E, A>(either: Either<E, A>): A {
+  if (either._tag === "Left") throw new Error(JSON.stringify(either.left));
+  return either.right;
 }
 
 /** Where PATH has this program; undefined if it is not installed. */
