@@ -3,7 +3,7 @@
  * that no value of the realm leaves it.
  */
 
-import { type Derivation, type DrvHash, decodeDerivation, derivationBytes } from "../derivation.ts";
+import { type Derivation, type DrvHash, decodeDerivation } from "../derivation.ts";
 import { byteSink, decodedList, decodedString, decodeItems } from "../encoding.ts";
 import type { Platform } from "../platform.ts";
 import { RecipeError } from "./failure.ts";
@@ -34,7 +34,7 @@ export function evaluateRecipes(
   host: RealmHost,
 ): Evaluated {
   const packages = recipes.map(({ name, value }) => asPackage(name, value));
-  const { roots, derivations } = instantiate(packages, {
+  const { roots, encodings } = instantiate(packages, {
     platform: host.platform,
     local: host.local,
     pin: (request) => {
@@ -46,7 +46,7 @@ export function evaluateRecipes(
   });
   return {
     roots: recipes.map(({ name }, i) => ({ name, drv: roots[i] as string })),
-    graph: encodeGraph(derivations),
+    graph: encodeGraph(encodings),
   };
 }
 
@@ -62,13 +62,13 @@ function asPackage(name: string, value: unknown): AnyPackage {
 }
 
 /** A set of derivations as one canonical value: a list of (hash, encoding), those first that nothing else needs. */
-export function encodeGraph(derivations: ReadonlyMap<DrvHash, Derivation>): Uint8Array {
+export function encodeGraph(encodings: ReadonlyMap<DrvHash, Uint8Array>): Uint8Array {
   const sink = byteSink();
-  sink.list(derivations.size);
-  for (const [hash, drv] of [...derivations].reverse()) {
+  sink.list(encodings.size);
+  for (const [hash, bytes] of [...encodings].reverse()) {
     sink.list(2);
     sink.string(hash);
-    sink.string(derivationBytes(drv));
+    sink.string(bytes);
   }
   return sink.bytes();
 }
