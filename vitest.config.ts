@@ -8,6 +8,7 @@ const exclude = [...configDefaults.exclude, "**/dist/**", "test/bench/**"];
 
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/closing-line.ts"],
     projects: [
       {
         test: {
