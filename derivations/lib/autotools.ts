@@ -1,8 +1,11 @@
-/** Builds what comes with a `configure` script: configure, make, make install. */
-import { type NoOptions, type NoPackages, type OptionSpecs, type Package, type Packages, sh } from "@cab/core";
+/** Builds what has a `configure` script, or what autoconf makes one of: configure, make, make install. */
+import { type NoOptions, type NoPackages, type OptionSpecs, type Package, type Packages, raw, sh } from "@cab/core";
+import autotoolsSeed from "../toolchain/autotools-seed.ts";
 import { type Argument, type BuildContext, chosenArguments, type ScriptSpec, scriptPackage } from "./script-package.ts";
 
 export interface AutotoolsSpec<O extends OptionSpecs, I extends Packages> extends ScriptSpec<O, I> {
+  /** Runs `autoreconf` first: the archive comes without a `configure` script. */
+  readonly autoreconf?: boolean;
   /** Arguments of `./configure` behind `--prefix`. */
   readonly configure?: (context: BuildContext<O, I>) => readonly Argument[];
   /** Arguments of `make`. */
@@ -11,12 +14,18 @@ export interface AutotoolsSpec<O extends OptionSpecs, I extends Packages> extend
   readonly install?: (context: BuildContext<O, I>) => readonly Argument[];
 }
 
+const AUTORECONF = raw("phase autoreconf\nautoreconf --force --install\n");
+
 export const autotools = <const O extends OptionSpecs = NoOptions, const I extends Packages = NoPackages>(
   spec: AutotoolsSpec<O, I>,
 ): Package<O, I, AutotoolsSpec<O, I>, "out" | "dev"> =>
   scriptPackage<O, I, AutotoolsSpec<O, I>>(
     spec,
-    ({ configure, make, install }, context) => sh`cabConfigure ${chosenArguments(configure?.(context))}
+    (
+      { autoreconf, configure, make, install },
+      context,
+    ) => sh`${autoreconf ? AUTORECONF : []}cabConfigure ${chosenArguments(configure?.(context))}
 cabMake ${chosenArguments(make?.(context))}
 cabInstall ${chosenArguments(install?.(context))}`,
+    spec.autoreconf ? autotoolsSeed : undefined,
   );
