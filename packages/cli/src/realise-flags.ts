@@ -17,7 +17,6 @@ export function realiseSettings(flags: FlagValues<typeof realiseFlags>, host: Ho
     from: flags.from ?? [],
     timeoutSeconds: positive("--timeout", flags.timeout),
     silenceSeconds: positive("--silence", flags.silence),
-    quiet: false,
   };
 }
 

@@ -29,8 +29,6 @@ export interface RealiseSettings extends ExecutorSettings {
   readonly keepGoing: boolean;
   /** Folders of binary caches, asked in this order. */
   readonly from: readonly string[];
-  /** Whether what happens is shown. */
-  readonly quiet: boolean;
 }
 
 /** Downloads at once: enough to keep a mirror's line busy, few enough to be welcome there. */
@@ -70,7 +68,7 @@ export async function openSession(
     downloads: DOWNLOADS,
     keepGoing: settings.keepGoing,
   });
-  const emit = settings.quiet ? () => {} : progress.on;
+  const emit = progress.on;
   return {
     store,
     root,

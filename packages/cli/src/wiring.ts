@@ -61,8 +61,10 @@ export function evaluatorOptions(host: Host, root: string): EvaluatorOptions {
 export async function evaluateRecipes(host: Host, root: string, names: readonly string[]): Promise<Evaluation> {
   const evaluated = await evaluate(evaluatorOptions(host, root), names)();
   if (E.isLeft(evaluated)) throw await evaluatorEnded(evaluated.left);
-  for (const { name, file, shipped } of evaluated.right.notices) {
-    host.err(`note: ${name} is ${file}, which takes the place of ${shipped}\n`);
+  const { notices } = evaluated.right;
+  if (notices.length > 0) {
+    const { renderNotice } = await import("@cab/evaluator");
+    for (const notice of notices) host.err(`note: ${renderNotice(notice)}\n`);
   }
   return evaluated.right;
 }
@@ -104,18 +106,17 @@ export interface LazyExecutor {
 export function lazyExecutor(host: Host, root: string, store: Store, settings: ExecutorSettings): LazyExecutor {
   let opened: Promise<Executor> | undefined;
   const { timeoutSeconds, silenceSeconds } = settings;
-  const workspaces = findWorkspaces(evaluatorOptions(host, root));
-  const options: ExecutorOptions = {
+  const options = (): ExecutorOptions => ({
     env: host.env,
     openLog: ({ drvHash }) => store.logFile(drvHash),
-    workspaceRoots: E.isLeft(workspaces) ? {} : Object.fromEntries(workspaces.right.map(({ id, root }) => [id, root])),
+    workspaceRoots: workspaceRoots(host, root),
     debianMirrors: words(host.env.CAB_DEBIAN_MIRROR),
     limits: {
       ...(timeoutSeconds === undefined ? {} : { seconds: timeoutSeconds }),
       ...(silenceSeconds === undefined ? {} : { silenceSeconds }),
     },
-  };
-  const open = async (): Promise<Executor> => (await import("@cab/executor")).createExecutor(options);
+  });
+  const open = async (): Promise<Executor> => (await import("@cab/executor")).createExecutor(options());
   return {
     builder: {
       build: (job) => async () => {
@@ -128,6 +129,14 @@ export function lazyExecutor(host: Host, root: string, store: Store, settings: E
     },
   };
 }
+
+/** By the names that local files' derivations call them. */
+const workspaceRoots = (host: Host, root: string): Readonly<Record<string, string>> => {
+  const workspaces = findWorkspaces(evaluatorOptions(host, root));
+  return E.isLeft(workspaces)
+    ? {}
+    : Object.fromEntries(workspaces.right.map((workspace) => [workspace.id, workspace.root]));
+};
 
 /** What pinning uses of the network, configured as builds' downloads are. */
 export async function pinHost(host: Host): Promise<PinHost> {
@@ -143,8 +152,7 @@ export async function pinHost(host: Host): Promise<PinHost> {
       npmrc: host.env.HOME === undefined ? [] : [join(host.env.HOME, ".npmrc")],
     },
     onUnverified: (suite) =>
-      host.err(`warning: this host has no gpgv or no keys of Debian's, so the signature of ${suite} was not checked
-`),
+      host.err(`warning: this host has no gpgv or no keys of Debian's, so the signature of ${suite} was not checked\n`),
   };
 }
 

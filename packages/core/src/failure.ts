@@ -93,5 +93,3 @@ export interface NonReproducible {
   readonly expected: StorePath;
   readonly actual: StorePath;
 }
-
-export type RealiseFailure = DerivationFailure | StoreFailure;
