@@ -5,6 +5,7 @@
 import { produce } from "immer";
 import type { OutputSpec } from "../derivation.ts";
 import type { Platform } from "../platform.ts";
+import { type ChosenOption, chooseOptions } from "./choose-options.ts";
 import { RecipeError } from "./failure.ts";
 import type { OptionSpecs, OptionValues } from "./option.ts";
 import type { FetchRequest, LocalRequest, LocalSource, Pin } from "./source.ts";
@@ -15,13 +16,23 @@ export type Packages = Readonly<Record<string, AnyPackage>>;
 /** What a package without inputs has. */
 export type NoPackages = Readonly<Record<never, AnyPackage>>;
 
-/** What the evaluator provides while a package becomes a derivation. */
-export interface DeriveHost {
+/** What a recipe cannot know by itself. */
+export interface RecipeHost {
   readonly platform: Platform;
   /** The lock file's pin; throws `NotLocked`. */
   readonly pin: (request: FetchRequest) => Pin;
   /** What a local file or directory holds now; the read is recorded. */
   readonly local: (request: LocalRequest) => LocalSource;
+}
+
+/** What is provided while a package becomes a derivation. */
+export interface DeriveHost extends RecipeHost {
+  /** The package that stands for this one here: `rewriteInputs` or the workspace's policy may have put another. */
+  readonly resolve: (of: AnyPackage) => AnyPackage;
+  /** What the workspace's policy says of the options of this family. */
+  readonly policyOptions: (family: Family) => Readonly<Record<string, unknown>>;
+  /** Told of each package that has options, with their values. */
+  readonly onOptions: (of: AnyPackage, options: readonly ChosenOption[]) => void;
 }
 
 /** The unhashed form of a derivation: paths are still packages. */
@@ -44,10 +55,14 @@ export interface PackageSpec<O extends OptionSpecs, I extends Packages> {
   readonly description?: string;
   readonly licence?: string;
   readonly options?: O;
+  /** Choices of options that contradict one another, each as a sentence: `options.http2 && !options.tls && "…"`. */
+  readonly conflicts?: (chosen: { readonly options: OptionValues<O> }) => readonly (string | false)[];
   /** What is linked or used at run time: host platform. */
   readonly inputs?: I;
   /** Named outputs beside `out`. */
   readonly outputs?: readonly string[];
+  /** The same program as the distribution ships it, for a workspace that prefers that. */
+  readonly distribution?: () => AnyPackage;
 }
 
 /** A specification together with what was chosen for it. */
@@ -63,26 +78,38 @@ export type Changes<O extends OptionSpecs, I extends Packages> = {
   readonly inputs?: { readonly [K in keyof I]?: AnyPackage };
 };
 
+/** A package for which another is taken, and that other. */
+export type Replacement = readonly [from: AnyPackage, to: AnyPackage];
+
+/** What a package's makers agree on: its variants, made by `with`, `override` and `for`, share one. */
+export interface Family {
+  readonly name: string;
+}
+
+/** How a package, and all below it, is instantiated differently from where it is used. */
+export interface Adjustment {
+  readonly platform: PlatformChange;
+  readonly replacements: readonly Replacement[];
+}
+
+/** The build platform is the machine's own. */
+export type PlatformChange = Partial<Omit<Platform, "build">>;
+
 export interface Package<
   O extends OptionSpecs = OptionSpecs,
   I extends Packages = Packages,
   S extends PackageSpec<O, I> = PackageSpec<O, I>,
   Out extends string = string,
-> {
-  readonly _tag: "Package";
-  readonly name: string;
-  readonly version: string | undefined;
+> extends AnyPackage {
   readonly spec: S;
   readonly inputs: I;
-  readonly outputNames: readonly string[];
   readonly outputs: { readonly [K in Out]: OutputRef };
-  /** Formatted on demand only: where the recipe made this package. */
-  readonly madeAt: Error;
-  derive(host: DeriveHost): DerivationRecipe;
   /** Chooses options and replaces inputs. */
   with(changes: Changes<O, I>): Package<O, I, S, Out>;
   /** Changes anything else in the specification, as an immer draft. */
   override(change: (draft: SpecDraft<S>) => void): Package<O, I, S, Out>;
+  /** Builds it, and all that it uses at run time, for another platform: `for({ libc: "source" })`. */
+  for(platform: PlatformChange): Package<O, I, S, Out>;
 }
 
 /** What `override` may change: as immer's `Draft`, except that packages and text in a specification are values. */
@@ -97,8 +124,16 @@ export interface AnyPackage {
   readonly version: string | undefined;
   readonly outputNames: readonly string[];
   readonly outputs: Readonly<Record<string, OutputRef>>;
+  readonly family: Family;
+  /** Whether options, inputs or anything else were chosen: then no distribution's package can stand for it. */
+  readonly isVariant: boolean;
+  readonly distribution: (() => AnyPackage) | undefined;
+  readonly adjustment: Adjustment | undefined;
+  /** Formatted on demand only: where the recipe made this package. */
   readonly madeAt: Error;
   derive(host: DeriveHost): DerivationRecipe;
+  /** A copy that is instantiated differently, with all below it: `for` and `rewriteInputs`. */
+  adjusted(adjustment: Adjustment): AnyPackage;
 }
 
 /** The prototype of packages. It makes them values that immer neither drafts nor walks into: a graph may be any depth. */
@@ -110,62 +145,124 @@ export type Derive<S, O extends OptionSpecs, I extends Packages> = (
 ) => DerivationRecipe;
 
 /** Makes a package. For builders in `derivations/lib`; recipes call those. */
-export function definePackage<
+export const definePackage = <
   O extends OptionSpecs,
   I extends Packages,
   S extends PackageSpec<O, I>,
   Out extends string = "out",
->(spec: S, derive: Derive<S, O, I>, chosen: Changes<O, I> = {}): Package<O, I, S, Out> {
+>(
+  spec: S,
+  derive: Derive<S, O, I>,
+): Package<O, I, S, Out> =>
+  packageOf<O, I, S, Out>({
+    spec: frozen(spec),
+    derive,
+    chosen: {},
+    family: Object.freeze({ name: spec.name }),
+    isVariant: false,
+    adjustment: undefined,
+  });
+
+/** Everything that a package is made of. */
+interface Making<O extends OptionSpecs, I extends Packages, S extends PackageSpec<O, I>> {
+  readonly spec: S;
+  readonly derive: Derive<S, O, I>;
+  readonly chosen: Changes<O, I>;
+  readonly family: Family;
+  readonly isVariant: boolean;
+  readonly adjustment: Adjustment | undefined;
+}
+
+function packageOf<O extends OptionSpecs, I extends Packages, S extends PackageSpec<O, I>, Out extends string>(
+  making: Making<O, I, S>,
+): Package<O, I, S, Out> {
+  const { spec, derive, chosen, family, isVariant, adjustment } = making;
+  const variant = (changed: Partial<Making<O, I, S>>): Package<O, I, S, Out> =>
+    packageOf<O, I, S, Out>({ ...making, ...changed });
+  const inputs = Object.freeze({ ...spec.inputs, ...chosen.inputs }) as I;
   const self: Package<O, I, S, Out> = {
     _tag: "Package",
     name: spec.name,
     version: spec.version,
     spec,
-    inputs: { ...spec.inputs, ...chosen.inputs } as I,
-    outputNames: ["out", ...(spec.outputs ?? [])],
+    inputs,
+    outputNames: Object.freeze(["out", ...(spec.outputs ?? [])]),
     get outputs() {
       const refs = self.outputNames.map((output) => [output, { _tag: "OutputRef", package: self, output }]);
       return Object.fromEntries(refs) as { readonly [K in Out]: OutputRef };
     },
+    family,
+    isVariant,
+    distribution: spec.distribution,
+    adjustment,
     madeAt: new Error("made here"),
-    derive: (host) => derive({ spec, options: optionValues(spec, chosen.options ?? {}), inputs: self.inputs }, host),
+    derive: (host) => {
+      const options = chooseOptions(spec, { policy: host.policyOptions(family), recipe: chosen.options ?? {} });
+      if (options.length > 0) host.onOptions(self, options);
+      const values = Object.fromEntries(options.map(({ name, value }) => [name, value])) as OptionValues<O>;
+      return derive({ spec, options: values, inputs: resolved(inputs, host) }, host);
+    },
     with: (changes) =>
-      definePackage<O, I, S, Out>(spec, derive, {
-        options: { ...chosen.options, ...changes.options } as Partial<OptionValues<O>>,
-        inputs: checkedInputs(spec, { ...chosen.inputs, ...changes.inputs } as I),
+      variant({
+        chosen: {
+          options: { ...chosen.options, ...changes.options } as Partial<OptionValues<O>>,
+          inputs: checkedInputs(spec, { ...chosen.inputs, ...changes.inputs } as I),
+        },
+        isVariant: true,
       }),
-    override: (change) => definePackage<O, I, S, Out>(edited(spec, change), derive, chosen),
+    override: (change) => variant({ spec: frozen(edited(spec, change)), isVariant: true }),
+    for: (platform) => self.adjusted({ platform, replacements: [] }) as typeof self,
+    adjusted: ({ platform, replacements }) =>
+      variant({
+        adjustment: {
+          platform: { ...adjustment?.platform, ...platform },
+          replacements: composed(adjustment?.replacements ?? [], replacements),
+        },
+      }),
   };
-  return Object.setPrototypeOf(self, PACKAGE) as typeof self;
+  return Object.freeze(Object.setPrototypeOf(self, PACKAGE)) as typeof self;
 }
+
+const resolved = <I extends Packages>(inputs: I, { resolve }: DeriveHost): I => {
+  const names = Object.keys(inputs);
+  return names.every((name) => resolve(inputs[name] as AnyPackage) === inputs[name])
+    ? inputs
+    : (Object.fromEntries(names.map((name) => [name, resolve(inputs[name] as AnyPackage)])) as unknown as I);
+};
+
+/** First the one list, then the other on what that gave. */
+export function composed(first: readonly Replacement[], then: readonly Replacement[]): readonly Replacement[] {
+  const later = new Map(then);
+  const replaced = first.map(([from, to]): Replacement => [from, later.get(to) ?? to]);
+  const known = new Set(first.map(([from]) => from));
+  return [...replaced, ...then.filter(([from]) => !known.has(from))];
+}
+
+/**
+ * Takes a package for another everywhere below `root`. By identity: if a variant of a replaced package is met as well,
+ * that is an error until it is listed too. Below a replacement, what it replaces is still itself.
+ */
+export const rewriteInputs = <P extends AnyPackage>(root: P, replacements: readonly Replacement[]): P =>
+  root.adjusted({ platform: {}, replacements }) as P;
+
+/** A specification is a value that many packages share: lists and records in it are frozen, packages are already. */
+function frozen<A extends object>(value: A): A {
+  if (Object.isFrozen(value)) return value;
+  for (const item of Object.values(value)) {
+    if (Array.isArray(item) || (isRecord(item) && Object.getPrototypeOf(item) === Object.prototype)) frozen(item);
+  }
+  return Object.freeze(value);
+}
+
+const isRecord = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 /** Immer's types would open up packages too, which its code leaves alone. */
 const edited: <S>(spec: S, change: (draft: SpecDraft<S>) => void) => S = produce;
 
-function optionValues<O extends OptionSpecs, I extends Packages>(
-  spec: PackageSpec<O, I>,
-  chosen: Readonly<Record<string, unknown>>,
-): OptionValues<O> {
-  const specs: OptionSpecs = spec.options ?? {};
-  const values: Record<string, unknown> = {};
-  for (const name of Object.keys(specs)) values[name] = specs[name]?.default;
-  for (const [name, value] of Object.entries(chosen)) {
-    const option = Object.hasOwn(specs, name) ? specs[name] : undefined;
-    if (option === undefined || !option.accepts(value)) {
-      throw new RecipeError({
-        _tag: "BadRecipe",
-        reason: `${spec.name} was given the option ${name} = ${JSON.stringify(value)}`,
-        remedy: option
-          ? `give ${option.expected}`
-          : `${spec.name} has ${Object.keys(specs).length > 0 ? `these options: ${Object.keys(specs).join(", ")}` : "no options"}`,
-      });
-    }
-    values[name] = value;
-  }
-  return values as OptionValues<O>;
-}
-
-function checkedInputs<Changed extends Packages>(spec: PackageSpec<OptionSpecs, Packages>, changed: Changed): Changed {
+function checkedInputs<Changed extends Packages>(
+  spec: { readonly name: string; readonly inputs?: Packages },
+  changed: Changed,
+): Changed {
   const known = Object.keys(spec.inputs ?? {});
   const unknown = Object.keys(changed).find((name) => !known.includes(name));
   if (unknown === undefined) return changed;

@@ -2,17 +2,17 @@ import { describe, expect, test } from "vitest";
 import type { Derivation, DrvHash } from "../derivation.ts";
 import { nativePlatform } from "../platform.ts";
 import { RecipeError } from "./failure.ts";
-import { instantiate } from "./instantiate.ts";
-import type { AnyPackage, DeriveHost } from "./package.ts";
+import { type InstantiateHost, instantiate } from "./instantiate.ts";
+import type { AnyPackage } from "./package.ts";
 import { debianBinary, debianSource, fetchKey, fetchUrl, type LocalRequest, local, npmPackage } from "./source.ts";
 
-const host: DeriveHost = {
+const host: InstantiateHost = {
   platform: nativePlatform("x86_64-linux"),
   pin: () => ({ url: "https://example.org/x", size: 1, algo: "sha256", digest: "a".repeat(64) }),
   local: () => ({ mode: "flat", digest: "b".repeat(64) }),
 };
 
-const derivationOf = (of: AnyPackage, by: Partial<DeriveHost>): Derivation => {
+const derivationOf = (of: AnyPackage, by: Partial<InstantiateHost>): Derivation => {
   const { roots, derivations } = instantiate([of], { ...host, ...by });
   return derivations.get(roots[0] as DrvHash) as Derivation;
 };
@@ -47,7 +47,7 @@ describe("a fetch", () => {
     [fetchUrl("https://example.org/"), "https://example.org/", "source"],
   ])("%# is found in the lock file by its key", (source, key, name) => {
     const keys: string[] = [];
-    const pin: DeriveHost["pin"] = (request) => {
+    const pin: InstantiateHost["pin"] = (request) => {
       keys.push(fetchKey(request));
       return host.pin(request);
     };
@@ -69,7 +69,7 @@ describe("a local file", () => {
     [".", "servers", "servers"],
   ])("%j is %s", (relative, file, name) => {
     const asked: LocalRequest[] = [];
-    const by: DeriveHost["local"] = (request) => {
+    const by: InstantiateHost["local"] = (request) => {
       asked.push(request);
       return { mode: "tree", digest: "d".repeat(64) };
     };

@@ -9,6 +9,8 @@ export interface OutputRef {
   readonly _tag: "OutputRef";
   readonly package: AnyPackage;
   readonly output: string;
+  /** Runs while building: it is made for the machine that builds, whatever the package that names it is made for. */
+  readonly on?: "build";
 }
 
 export interface Text {
@@ -20,6 +22,12 @@ export interface Text {
 
 /** What may stand in a hole of `sh` and `argv`, or as a value in a derivation's environment. A package means its `out`. */
 export type Hole = string | number | AnyPackage | OutputRef | Text | readonly Hole[];
+
+/** A package, or one output of it, as a tool of a build: on the build platform, with its default libc. */
+export const forBuild = (of: AnyPackage | OutputRef): OutputRef => ({
+  ...(of._tag === "Package" ? { _tag: "OutputRef", package: of, output: "out" } : of),
+  on: "build",
+});
 
 export const text = (...parts: readonly (string | OutputRef)[]): Text => ({ _tag: "Text", parts });
 
