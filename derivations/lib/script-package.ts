@@ -5,6 +5,7 @@
 import {
   type AnyPackage,
   definePackage,
+  forBuild,
   fullName,
   type Hole,
   type OptionSpecs,
@@ -95,7 +96,7 @@ fixup`;
           src: typeof spec.source === "function" ? spec.source({ version: spec.version }) : spec.source,
           patches: spec.patches ?? [],
           inputs: Object.values<AnyPackage>(inputs).flatMap(buildOutputs),
-          tools: Object.values<AnyPackage>(spec.tools ?? {}),
+          tools: Object.values<AnyPackage>(spec.tools ?? {}).map(forBuild),
           providesBins: spec.provides?.bins ?? [],
           providesLibs: spec.provides?.libs ?? [],
           disallowedReferences: spec.disallowedReferences ?? [],

@@ -47,7 +47,7 @@ interface Built {
 
 /** The derivation of openldap as it was built, and what it needs of the store. */
 async function asBuilt(store: Store): Promise<Built> {
-  const evaluation = await evaluateRecipes(HOST, ROOT, ["openldap", SANDBOX_RECIPE]);
+  const evaluation = await evaluateRecipes(HOST, ROOT, { names: ["openldap", SANDBOX_RECIPE] });
   const derivation = await derivationsOf(evaluation);
   const [openldap, sandbox] = evaluation.roots.map(({ drv }) => drv) as [DrvHash, DrvHash];
   const drv = knownResolution(store, derivation, openldap);

@@ -1,23 +1,32 @@
 /** The flags that every verb that realises understands. */
+import { isLibc, LIBCS, type Libc } from "@cab/core";
 import type { RealiseSettings } from "./realise-names.ts";
-import { type Flags, type FlagValues, type Host, UsageError } from "./verb.ts";
+import { type Flags, type FlagValues, UsageError } from "./verb.ts";
 
 export const realiseFlags = {
   jobs: { type: "string", short: "j", value: "N", help: "builders at once (default: one for each core)" },
   "keep-going": { type: "boolean", short: "k", help: "after a failure, go on with what does not depend on it" },
   from: { type: "string", value: "DIRECTORY", multiple: true, help: "a binary cache to take finished outputs from" },
   timeout: { type: "string", value: "SECONDS", help: "stop a builder that takes longer" },
+  libc: { type: "string", value: "LIBC", help: "link against the libc of the distribution (default), or of source" },
   silence: { type: "string", value: "SECONDS", help: "stop a builder that prints nothing for so long" },
 } as const satisfies Flags;
 
-export function realiseSettings(flags: FlagValues<typeof realiseFlags>, host: Host): RealiseSettings {
+export function realiseSettings(flags: FlagValues<typeof realiseFlags>): RealiseSettings {
   return {
-    jobs: positive("--jobs", flags.jobs) ?? host.cores,
+    jobs: positive("--jobs", flags.jobs),
     keepGoing: flags["keep-going"] === true,
     from: flags.from ?? [],
     timeoutSeconds: positive("--timeout", flags.timeout),
+    libc: libcNamed(flags.libc),
     silenceSeconds: positive("--silence", flags.silence),
   };
+}
+
+function libcNamed(text: string | undefined): Libc {
+  const libc = text ?? "distribution";
+  if (!isLibc(libc)) throw new UsageError(`--libc ${libc}: give one of ${LIBCS.join(", ")}`);
+  return libc;
 }
 
 function positive(flag: string, text: string | undefined): number | undefined {

@@ -2,6 +2,7 @@
 import {
   type DerivationOf,
   type DrvHash,
+  type Libc,
   type Plan,
   plan,
   type Realised,
@@ -24,9 +25,12 @@ import {
   SANDBOX_RECIPE,
 } from "./wiring.ts";
 
-export interface RealiseSettings extends ExecutorSettings {
-  readonly jobs: number;
+export interface RealiseSettings extends Omit<ExecutorSettings, "workspace"> {
+  /** Builders at once; undefined: as many as the workspace's policy says, or one for each core. */
+  readonly jobs: number | undefined;
   readonly keepGoing: boolean;
+  /** What all of it is linked against, unless a recipe says otherwise. */
+  readonly libc: Libc;
   /** Folders of binary caches, asked in this order. */
   readonly from: readonly string[];
 }
@@ -52,10 +56,11 @@ export async function openSession(
   names: readonly string[],
   settings: RealiseSettings,
 ): Promise<Session> {
-  const evaluation = await evaluateRecipes(host, root, [...names, SANDBOX_RECIPE]);
+  const evaluation = await evaluateRecipes(host, root, { names: [...names, SANDBOX_RECIPE], libc: settings.libc });
   const derivation = await derivationsOf(evaluation);
   const store = openHostStore(host, root);
-  const executor = lazyExecutor(host, root, store, settings);
+  const workspace = evaluation.settings;
+  const executor = lazyExecutor(host, root, store, { ...settings, workspace });
   const substituters = await openSubstituters(settings.from);
   const roots = evaluation.roots.slice(0, names.length);
   const sandbox = evaluation.roots.at(-1)?.drv as DrvHash;
@@ -64,7 +69,7 @@ export async function openSession(
     derivation,
     roots: wanted.map((drv) => ({ drv, outputs: ["out"] })),
     sandboxTools: { drv: sandbox, output: "out" },
-    jobs: settings.jobs,
+    jobs: settings.jobs ?? workspace.jobs ?? host.cores,
     downloads: DOWNLOADS,
     keepGoing: settings.keepGoing,
   });

@@ -8,10 +8,12 @@ import {
   type BuilderPort,
   type DerivationOf,
   isSystem,
+  type Libc,
   nativePlatform,
   SANDBOX_USER,
   type SubstituterPort,
   type System,
+  type WorkspaceSettings,
 } from "@cab/core";
 import {
   type Evaluation,
@@ -45,12 +47,12 @@ export function hostSystem(): System {
   return system;
 }
 
-export function evaluatorOptions(host: Host, root: string): EvaluatorOptions {
+export function evaluatorOptions(host: Host, root: string, libc: Libc = "distribution"): EvaluatorOptions {
   return {
     cwd: host.cwd,
     shipped: join(INSTALLATION, "derivations"),
     coreEntry: join(INSTALLATION, "packages/core/src/index.ts"),
-    platform: nativePlatform(hostSystem()),
+    platform: { ...nativePlatform(hostSystem()), libc },
     version: BUILD,
     memo: memoFiles({ folder: join(root, "var/memo"), capacity: MEMO_CAPACITY }),
     now: Date.now,
@@ -58,8 +60,12 @@ export function evaluatorOptions(host: Host, root: string): EvaluatorOptions {
 }
 
 /** Evaluates recipes, prints notices, and ends the command with the evaluator's message if they are wrong. */
-export async function evaluateRecipes(host: Host, root: string, names: readonly string[]): Promise<Evaluation> {
-  const evaluated = await evaluate(evaluatorOptions(host, root), names)();
+export async function evaluateRecipes(
+  host: Host,
+  root: string,
+  { names, libc }: { readonly names: readonly string[]; readonly libc?: Libc },
+): Promise<Evaluation> {
+  const evaluated = await evaluate(evaluatorOptions(host, root, libc), names)();
   if (E.isLeft(evaluated)) throw await evaluatorEnded(evaluated.left);
   const { notices } = evaluated.right;
   if (notices.length > 0) {
@@ -93,6 +99,7 @@ export function openHostStore(host: Host, root: string): Store {
 }
 
 export interface ExecutorSettings {
+  readonly workspace: WorkspaceSettings;
   readonly timeoutSeconds: number | undefined;
   readonly silenceSeconds: number | undefined;
 }
@@ -105,12 +112,12 @@ export interface LazyExecutor {
 /** An executor that is loaded by the first build: most commands build nothing. */
 export function lazyExecutor(host: Host, root: string, store: Store, settings: ExecutorSettings): LazyExecutor {
   let opened: Promise<Executor> | undefined;
-  const { timeoutSeconds, silenceSeconds } = settings;
+  const { timeoutSeconds, silenceSeconds, workspace } = settings;
   const options = (): ExecutorOptions => ({
     env: host.env,
     openLog: ({ drvHash }) => store.logFile(drvHash),
     workspaceRoots: workspaceRoots(host, root),
-    debianMirrors: words(host.env.CAB_DEBIAN_MIRROR),
+    debianMirrors: debianMirrors(host, workspace),
     limits: {
       ...(timeoutSeconds === undefined ? {} : { seconds: timeoutSeconds }),
       ...(silenceSeconds === undefined ? {} : { silenceSeconds }),
@@ -139,12 +146,12 @@ const workspaceRoots = (host: Host, root: string): Readonly<Record<string, strin
 };
 
 /** What pinning uses of the network, configured as builds' downloads are. */
-export async function pinHost(host: Host): Promise<PinHost> {
+export async function pinHost(host: Host, workspace: WorkspaceSettings): Promise<PinHost> {
   const { network } = await import("@cab/executor");
   return {
     network: network(host.env),
     signal: host.signal,
-    debianMirrors: words(host.env.CAB_DEBIAN_MIRROR),
+    debianMirrors: debianMirrors(host, workspace),
     aptDir: "/etc/apt",
     npm: {
       registry: undefined,
@@ -155,6 +162,12 @@ export async function pinHost(host: Host): Promise<PinHost> {
       host.err(`warning: this host has no gpgv or no keys of Debian's, so the signature of ${suite} was not checked\n`),
   };
 }
+
+/** This host's own before the workspace's. */
+const debianMirrors = (host: Host, workspace: WorkspaceSettings): readonly string[] => [
+  ...words(host.env.CAB_DEBIAN_MIRROR),
+  ...workspace.debianMirrors,
+];
 
 /** Binary caches in these folders, loaded when there are any. */
 export async function openSubstituters(folders: readonly string[]): Promise<SubstituterPort[]> {

@@ -7,7 +7,11 @@ export type System = (typeof SYSTEMS)[number];
 export const isSystem = (text: string): text is System => (SYSTEMS as readonly string[]).includes(text);
 
 /** `distribution`: the seed's libc with its host paths patched out; `source`: one built in its own prefix. */
-export type Libc = "distribution" | "source" | "musl";
+export const LIBCS = ["distribution", "source", "musl"] as const;
+
+export type Libc = (typeof LIBCS)[number];
+
+export const isLibc = (text: string): text is Libc => (LIBCS as readonly string[]).includes(text);
 
 export type LinkMode = "shared" | "static";
 

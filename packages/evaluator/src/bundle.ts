@@ -20,7 +20,7 @@ import {
 } from "./modules.ts";
 
 export interface Bundle {
-  /** Declares a variable `cab` with `evaluateRecipes` and `recipes`. */
+  /** Declares a variable `cab`: a `LoadedBundle`. */
   readonly code: string;
   /** Source map, as JSON. */
   readonly map: string;

@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { isRight } from "fp-ts/lib/Either.js";
 import { describe, expect, it } from "vitest";
-import { collectFetches, evaluate } from "./evaluate.ts";
+import { collectFetches, collectOptions, evaluate } from "./evaluate.ts";
 import { LOCKED_URL, temporaryFolder, USE_THING, workspaceOf, writeFiles } from "./testing/fixture.ts";
 
 const APP = {
@@ -103,23 +104,88 @@ export default thing("other", zlib, npmPackage({ package: "left-pad", version: "
     });
     expect(await collectFetches(options, "all")()).toEqual({
       _tag: "Right",
+      right: {
+        fetches: [
+          {
+            key: LOCKED_URL,
+            request: { _tag: "Url", url: LOCKED_URL },
+            pinned: true,
+            wantedBy: ["app", "other", "zlib"],
+          },
+          {
+            key: "npm:left-pad@1.3.0",
+            request: { _tag: "Npm", package: "left-pad", version: "1.3.0" },
+            pinned: false,
+            wantedBy: ["other"],
+          },
+        ],
+        settings: NO_SETTINGS,
+      },
+    });
+  });
+});
+
+describe("a workspace's policy", () => {
+  const TUNABLE = `import { contentAddressed, definePackage, option } from "@cab/core";
+export default definePackage({ name: "app", options: { tls: option.flag(true, "speaks TLS") } }, ({ options }) => ({
+  name: "app", builder: "/bin/sh", args: [String(options.tls)], env: {}, rootfs: null, outputs: contentAddressed(["out"]),
+}));
+`;
+  const CONFIG = `import { defaults, workspace } from "@cab/core";
+import app from "./derivations/app.ts";
+export default workspace({ options: [defaults(app, { tls: false })], jobs: 3, mirrors: { debian: ["http://m"] } });
+`;
+
+  it("holds for every recipe, is remembered with what it asks of the command, and is read again when it changes", async () => {
+    const workspace = workspaceOf({ "derivations/app.ts": TUNABLE, "cab.config.ts": "export {};\n" });
+    const argsOf = async () => {
+      const { roots, derivations, settings, memo } = await workspace.evaluation("app");
+      const lookup = await derivations();
+      return { args: isRight(lookup) && lookup.right(roots[0]?.drv as never)?.args, settings, memo };
+    };
+    expect(await argsOf()).toEqual({ args: ["true"], settings: NO_SETTINGS, memo: { _tag: "Absent" } });
+    workspace.write({ "cab.config.ts": CONFIG });
+    const settings = { debianMirrors: ["http://m"], jobs: 3, checkTypes: false };
+    const changed = { _tag: "Changed", path: join(workspace.root, "cab.config.ts") };
+    expect(await argsOf()).toEqual({ args: ["false"], settings, memo: changed });
+    expect(await argsOf()).toEqual({ args: ["false"], settings, memo: { _tag: "Hit" } });
+  });
+
+  it("is told with the options of every package", async () => {
+    const { options } = workspaceOf({ "derivations/app.ts": TUNABLE, "cab.config.ts": CONFIG });
+    expect(await collectOptions(options, ["app"])()).toEqual({
+      _tag: "Right",
       right: [
         {
-          key: LOCKED_URL,
-          request: { _tag: "Url", url: LOCKED_URL },
-          pinned: true,
-          wantedBy: ["app", "other", "zlib"],
-        },
-        {
-          key: "npm:left-pad@1.3.0",
-          request: { _tag: "Npm", package: "left-pad", version: "1.3.0" },
-          pinned: false,
-          wantedBy: ["other"],
+          package: "app",
+          options: [
+            {
+              name: "tls",
+              description: "speaks TLS",
+              expected: "true or false",
+              default: true,
+              value: false,
+              from: "policy",
+            },
+          ],
         },
       ],
     });
   });
+
+  it("is refused with its place where it is wrong", async () => {
+    const bad = { "derivations/app.ts": TUNABLE, "cab.config.ts": "export default { jobs: 3 };\n" };
+    expect(await workspaceOf(bad).failure("app")).toMatchObject({
+      _tag: "RecipeRefused",
+      failure: { reason: "the default export of cab.config.ts is no workspace" },
+    });
+    expect(
+      await workspaceOf({ ...bad, "cab.config.ts": "\nexport default new Date();\n" }).failure("app"),
+    ).toMatchObject({ _tag: "Impure", place: { file: "cab.config.ts", line: 2 } });
+  });
 });
+
+const NO_SETTINGS = { debianMirrors: [], jobs: null, checkTypes: false };
 
 /** A change of these rebuilds everything: it needs a line in the CHANGELOG. */
 const GOLDEN = [

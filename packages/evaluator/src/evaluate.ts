@@ -2,11 +2,11 @@
  * Names of recipes in, derivations out: through the memo where nothing that was read has changed, else afresh. A hit is
  * the hot path of every command, so all that it does not need is loaded when it is needed.
  */
-import type { Derivation, DrvHash, Platform } from "@cab/core";
+import type { Derivation, DrvHash, PackageOptions, Platform, WorkspaceSettings } from "@cab/core";
 import { type Either, isLeft, right } from "fp-ts/lib/Either.js";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import { type EvaluatorFailure, type Notice, orUnreadable } from "./failure.ts";
-import type { CollectedFetch, FreshOptions } from "./fresh.ts";
+import type { CollectedFetches, FreshOptions } from "./fresh.ts";
 import { type MemoKey, type MemoRecord, type MemoStore, recall, recallGraph, remember, rememberGraph } from "./memo.ts";
 import { suspectsAmong } from "./stamps.ts";
 import { findWorkspaces, type WorkspaceOptions, type Workspaces } from "./workspace.ts";
@@ -38,6 +38,8 @@ export interface Evaluation {
   readonly roots: readonly { readonly name: string; readonly drv: DrvHash }[];
   /** Loads everything that the roots need. Left unread by whoever needs only the roots' hashes. */
   readonly derivations: TaskEither<EvaluatorFailure, DerivationLookup>;
+  /** What the workspace's policy asks of the command. */
+  readonly settings: WorkspaceSettings;
   readonly notices: readonly Notice[];
   readonly memo: MemoOutcome;
 }
@@ -71,7 +73,7 @@ export const collectFetches =
   (
     options: Omit<EvaluatorOptions, "memo" | "version">,
     names: readonly string[] | "all",
-  ): TaskEither<EvaluatorFailure, readonly CollectedFetch[]> =>
+  ): TaskEither<EvaluatorFailure, CollectedFetches> =>
   () =>
     orUnreadable(async () => {
       const workspaces = findWorkspaces(options);
@@ -80,14 +82,34 @@ export const collectFetches =
       return collectFresh(freshOptions(options, workspaces.right), names);
     });
 
+/** The options of the packages below these recipes, and who chose their values. Uses no memo. */
+export const collectOptions =
+  (
+    options: Omit<EvaluatorOptions, "memo" | "version">,
+    names: readonly string[],
+  ): TaskEither<EvaluatorFailure, readonly PackageOptions[]> =>
+  () =>
+    orUnreadable(async () => {
+      const workspaces = findWorkspaces(options);
+      if (isLeft(workspaces)) return workspaces;
+      const { optionsFresh } = await import("./fresh.ts");
+      return optionsFresh(freshOptions(options, workspaces.right), names);
+    });
+
 function evaluationOf(
   names: readonly string[],
-  { roots, notices }: MemoRecord,
+  { roots, settings, notices }: MemoRecord,
   derivations: Evaluation["derivations"],
   memo: MemoOutcome,
 ): Evaluation {
   const hashes = new Map(roots.map(({ name, drv }) => [name, drv as DrvHash]));
-  return { roots: names.map((name) => ({ name, drv: hashes.get(name) as DrvHash })), derivations, notices, memo };
+  return {
+    roots: names.map((name) => ({ name, drv: hashes.get(name) as DrvHash })),
+    derivations,
+    settings,
+    notices,
+    memo,
+  };
 }
 
 const memoKey = (
@@ -130,8 +152,8 @@ async function evaluatedAfresh(
   const { evaluateFresh } = await import("./fresh.ts");
   const fresh = await evaluateFresh(freshOptions(options, workspaces), key.names);
   if (isLeft(fresh)) return fresh;
-  const { roots, graph, notices, reads } = fresh.right;
-  const record = { roots, notices, graph: await rememberGraph(options.memo, graph), reads };
+  const { roots, settings, graph, notices, reads } = fresh.right;
+  const record = { roots, settings, notices, graph: await rememberGraph(options.memo, graph), reads };
   await remember(options.memo, key, record);
   return right({ record, graph });
 }

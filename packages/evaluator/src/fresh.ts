@@ -2,7 +2,8 @@
  * Evaluates without the memo: chooses recipes, reads pins, bundles, runs. Loaded only when the memo has no answer,
  * since it brings the bundler's and the realm's code with it.
  */
-import type { FetchRequest, Platform } from "@cab/core";
+import { join } from "node:path";
+import type { FetchRequest, PackageOptions, Platform, WorkspaceSettings } from "@cab/core";
 import { fetchKey } from "@cab/core";
 import { type Either, isLeft, left, right } from "fp-ts/lib/Either.js";
 import { bundleRecipes } from "./bundle.ts";
@@ -13,11 +14,11 @@ import type { Root } from "./memo.ts";
 import { type ReadLog, readLog } from "./observe.ts";
 import { bundlePositions } from "./positions.ts";
 import { runInRealm } from "./realm.ts";
-import type { RealmReport } from "./realm-program.ts";
+import type { RealmInput, RealmReport } from "./realm-program.ts";
 import { chooseRecipes } from "./recipes.ts";
 import type { Read } from "./stamps.ts";
 import { failureOf } from "./thrown.ts";
-import type { Workspaces } from "./workspace.ts";
+import { CONFIG_FILE, type WorkspaceFile, type Workspaces } from "./workspace.ts";
 
 export interface FreshOptions {
   readonly workspaces: Workspaces;
@@ -30,6 +31,7 @@ export interface FreshOptions {
 export interface Fresh {
   /** In the order of the names' UTF-8 bytes. */
   readonly roots: readonly Root[];
+  readonly settings: WorkspaceSettings;
   readonly graph: Uint8Array;
   readonly notices: readonly Notice[];
   readonly reads: readonly Read[];
@@ -45,27 +47,44 @@ export interface CollectedFetch {
   readonly wantedBy: readonly string[];
 }
 
+export interface CollectedFetches {
+  readonly fetches: readonly CollectedFetch[];
+  readonly settings: WorkspaceSettings;
+}
+
 export async function evaluateFresh(
   options: FreshOptions,
   names: readonly string[],
 ): Promise<Either<EvaluatorFailure, Fresh>> {
   const log = readLog(options.now);
-  const outcome = await run(options, names, log, false);
+  const outcome = await run(options, names, log, "derivations");
   if (isLeft(outcome)) return outcome;
   const { report, graph, notices } = outcome.right;
   if (report._tag !== "Evaluated" || graph === null) throw new Error(`BUG: the realm reported ${report._tag}`);
-  return right({ roots: report.roots, graph, notices, reads: log.reads() });
+  return right({ roots: report.roots, settings: report.settings, graph, notices, reads: log.reads() });
+}
+
+/** The options of every package below the recipes, in the order in which they were met, each package's once. */
+export async function optionsFresh(
+  options: FreshOptions,
+  names: readonly string[],
+): Promise<Either<EvaluatorFailure, PackageOptions[]>> {
+  const outcome = await run(options, names, readLog(options.now), "options");
+  if (isLeft(outcome)) return outcome;
+  const { report } = outcome.right;
+  if (report._tag !== "Options") throw new Error(`BUG: the realm reported ${report._tag}`);
+  const distinct = new Map(report.packages.map((of) => [JSON.stringify(of), of]));
+  return right([...distinct.values()]);
 }
 
 export async function collectFresh(
   options: FreshOptions,
   names: readonly string[] | "all",
-): Promise<Either<EvaluatorFailure, CollectedFetch[]>> {
-  const log = readLog(options.now);
-  const outcome = await run(options, names, log, true);
+): Promise<Either<EvaluatorFailure, CollectedFetches>> {
+  const outcome = await run(options, names, readLog(options.now), "fetches");
   if (isLeft(outcome)) return outcome;
   const { report, pins } = outcome.right;
-  if (report._tag !== "Collected") throw new Error(`BUG: the realm reported ${report._tag}`);
+  if (report._tag !== "Fetches") throw new Error(`BUG: the realm reported ${report._tag}`);
   const found = new Map<string, { request: FetchRequest; wantedBy: Set<string> }>();
   for (const { request, recipe } of report.fetches) {
     const key = fetchKey(request);
@@ -73,14 +92,13 @@ export async function collectFresh(
     if (known === undefined) found.set(key, { request, wantedBy: new Set([recipe]) });
     else known.wantedBy.add(recipe);
   }
-  return right(
-    [...found].map(([key, { request, wantedBy }]) => ({
-      key,
-      request,
-      pinned: key in pins,
-      wantedBy: [...wantedBy],
-    })),
-  );
+  const fetches = [...found].map(([key, { request, wantedBy }]) => ({
+    key,
+    request,
+    pinned: key in pins,
+    wantedBy: [...wantedBy],
+  }));
+  return right({ fetches, settings: report.settings });
 }
 
 interface Outcome {
@@ -94,7 +112,7 @@ async function run(
   options: FreshOptions,
   names: readonly string[] | "all",
   log: ReadLog,
-  collect: boolean,
+  wanted: RealmInput["wanted"],
 ): Promise<Either<EvaluatorFailure, Outcome>> {
   const { workspaces, coreEntry, platform, timeLimitSeconds } = options;
   const chosen = chooseRecipes(workspaces, names, log);
@@ -102,11 +120,11 @@ async function run(
   const { recipes, notices } = chosen.right;
   const pins = readLocks(workspaces, log);
   if (isLeft(pins)) return pins;
-  const bundle = await bundleRecipes({ workspaces, recipes, coreEntry, log });
+  const bundle = await bundleRecipes({ workspaces, recipes, config: configOf(workspaces, log), coreEntry, log });
   if (isLeft(bundle)) return bundle;
   const outcome = await runInRealm({
     code: bundle.right.code,
-    input: { platform, pins: pins.right, collect },
+    input: { platform, pins: pins.right, wanted },
     local: localReader(workspaces, log),
     timeLimitSeconds,
   });
@@ -117,4 +135,12 @@ async function run(
   const { report, graph } = outcome;
   if (report._tag === "Threw") return left(failureOf(report.thrown, bundlePositions(bundle.right)));
   return right({ report, graph, notices, pins: pins.right });
+}
+
+/** The policy of the workspace that a command runs in; the shipped one has none. */
+function configOf(workspaces: Workspaces, log: ReadLog): WorkspaceFile | undefined {
+  const own = workspaces.find(({ id }) => id === "user");
+  if (own === undefined) return undefined;
+  const config = log.look(join(own.root, CONFIG_FILE));
+  return config._tag === "Absent" ? undefined : { workspace: own, path: CONFIG_FILE };
 }

@@ -3,6 +3,7 @@
  * text; the graph is a value of its own under its digest, so that a hit that needs only the roots does not read it. Both
  * are sealed with a checksum. Knows nothing of how an evaluation is made. Whatever is damaged or foreign counts as absent.
  */
+import type { WorkspaceSettings } from "@cab/core";
 import type { Notice } from "./failure.ts";
 import type { Listing, Read } from "./stamps.ts";
 
@@ -22,6 +23,7 @@ export interface Root {
 export interface MemoRecord {
   /** In the order of the names in the key. */
   readonly roots: readonly Root[];
+  readonly settings: WorkspaceSettings;
   readonly notices: readonly Notice[];
   /** Hexadecimal SHA-256 of the graph's bytes. */
   readonly graph: string;
@@ -39,7 +41,7 @@ export interface MemoKey {
 }
 
 /** Changes when the layout of a record does, or the meaning of a read's state. */
-const FORMAT = "cab-memo@2";
+const FORMAT = "cab-memo@3";
 
 const keyText = ({ roots, names, platform, coreEntry, cab, node }: MemoKey): string =>
   JSON.stringify([FORMAT, roots, names, platform, coreEntry, cab, node]);
@@ -52,9 +54,10 @@ export function recall(store: MemoStore, key: MemoKey): MemoRecord | undefined {
   const wanted = keyText(key);
   // The key stands in the record itself: its fingerprint in the name may collide.
   if (!text.startsWith(`${wanted}\n`)) return undefined;
-  const { roots, notices, graph, reads } = JSON.parse(text.slice(wanted.length + 1)) as Stored;
+  const { roots, settings, notices, graph, reads } = JSON.parse(text.slice(wanted.length + 1)) as Stored;
   return {
     roots,
+    settings,
     notices,
     graph,
     reads: reads.map(([path, listing, stamp, state]) => ({ path, listing, stamp, state })),

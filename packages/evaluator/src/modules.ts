@@ -10,10 +10,13 @@ import { type Either, isLeft, left, right } from "fp-ts/lib/Either.js";
 import type { ModuleFault } from "./failure.ts";
 import type { ReadLog } from "./observe.ts";
 import type { Recipe } from "./recipes.ts";
-import { displayFile, type Workspace, type Workspaces, workspaceFile } from "./workspace.ts";
+import { displayFile, type Workspace, type WorkspaceFile, type Workspaces, workspaceFile } from "./workspace.ts";
 
 export const NAMESPACE = "cab";
 const ENTRY = "cab-entry";
+
+/** How the generated entry names `cab.config.ts`; a recipe it names by its number. */
+const CONFIG = "config";
 
 /** The generated entry in the metafile. */
 export const ENTRY_MODULE = `${ENTRY}:entry`;
@@ -48,6 +51,8 @@ export function modulePrefix(name: ModuleName, source: string): string {
 export interface ModuleOptions {
   readonly workspaces: Workspaces;
   readonly recipes: readonly Recipe[];
+  /** `cab.config.ts`, if the workspace has one. */
+  readonly config: WorkspaceFile | undefined;
   /** The module that recipes import as `@cab/core`. */
   readonly coreEntry: string;
   readonly log: ReadLog;
@@ -67,14 +72,14 @@ export const workspaceModules = (options: ModuleOptions): Plugin => ({
       if (kind === "entry-point") return { path: "entry", namespace: ENTRY };
       if (namespace === ENTRY) {
         if (path === "@cab/core") return { path: options.coreEntry };
-        const { workspace, path: file } = options.recipes[Number(path)] as Recipe;
+        const { workspace, path: file } = (path === CONFIG ? options.config : options.recipes[Number(path)]) as Recipe;
         return { path: moduleName({ id: workspace.id, path: file }), namespace: NAMESPACE };
       }
       if (namespace !== NAMESPACE) return undefined;
       const found = resolveImport(options, resolved, { importer: parseModuleName(importer) as ModuleName, path, kind });
       return isLeft(found) ? { errors: [{ text: found.left.reason, detail: found.left }] } : found.right;
     });
-    build.onLoad({ filter: /.*/, namespace: ENTRY }, () => ({ contents: entryModule(options.recipes), loader: "js" }));
+    build.onLoad({ filter: /.*/, namespace: ENTRY }, () => ({ contents: entryModule(options), loader: "js" }));
     build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => loadModule(options, path));
     build.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => {
       const contents = options.log.readFile(path);
@@ -84,12 +89,14 @@ export const workspaceModules = (options: ModuleOptions): Plugin => ({
 });
 
 /** Core first, so that whatever it sets up is there when the first recipe runs. */
-function entryModule(recipes: readonly Recipe[]): string {
+function entryModule({ recipes, config }: ModuleOptions): string {
   const imports = recipes.map((_, i) => `import * as recipe${i} from "${i}";`);
   const values = recipes.map(({ name }, i) => `{ name: ${JSON.stringify(name)}, value: recipe${i}.default }`);
   return [
     'export { evaluateRecipes } from "@cab/core";',
+    ...(config === undefined ? [] : [`import * as config from "${CONFIG}";`]),
     ...imports,
+    `export const workspace = ${config === undefined ? undefined : "config.default"};`,
     `export const recipes = [${values.join(", ")}];`,
   ].join("\n");
 }

@@ -6,11 +6,14 @@ import type {
   Evaluated,
   EvaluationFailure,
   FetchRequest,
+  LoadedRecipes,
   LocalRequest,
   LocalSource,
+  PackageOptions,
   Pin,
   Platform,
   RealmHost,
+  WorkspaceSettings,
 } from "@cab/core";
 import type { EvaluatorFailure } from "./failure.ts";
 import type { Impurity } from "./realm-purity.ts";
@@ -18,8 +21,11 @@ import type { Impurity } from "./realm-purity.ts";
 export interface RealmInput {
   readonly platform: Platform;
   readonly pins: Readonly<Record<string, Pin>>;
-  /** Find all fetches instead of evaluating: what is not pinned gets a pin that promises nothing. */
-  readonly collect: boolean;
+  /**
+   * `derivations`, or only what was met on the way to them: `fetches`, where what is not pinned gets a pin that promises
+   * nothing, or `options`.
+   */
+  readonly wanted: "derivations" | "fetches" | "options";
 }
 
 /** What the realm's only way out answers, as JSON. */
@@ -46,8 +52,9 @@ export interface WantedFetch {
 }
 
 export type RealmReport =
-  | { readonly _tag: "Evaluated"; readonly roots: Evaluated["roots"] }
-  | { readonly _tag: "Collected"; readonly fetches: readonly WantedFetch[] }
+  | { readonly _tag: "Evaluated"; readonly roots: Evaluated["roots"]; readonly settings: WorkspaceSettings }
+  | { readonly _tag: "Fetches"; readonly fetches: readonly WantedFetch[]; readonly settings: WorkspaceSettings }
+  | { readonly _tag: "Options"; readonly packages: readonly PackageOptions[] }
   | { readonly _tag: "Threw"; readonly thrown: Thrown };
 
 export interface RealmResult {
@@ -58,9 +65,8 @@ export interface RealmResult {
 }
 
 /** What the bundle declares. */
-export interface LoadedBundle {
-  readonly recipes: readonly { readonly name: string; readonly value: unknown }[];
-  readonly evaluateRecipes: (recipes: LoadedBundle["recipes"], host: RealmHost) => Evaluated;
+export interface LoadedBundle extends LoadedRecipes {
+  readonly evaluateRecipes: (loaded: LoadedRecipes, host: RealmHost) => Evaluated;
 }
 
 /** `askHost` is a function of the host's: it stays in this closure, since its constructor is the host's `Function`. */
@@ -68,7 +74,7 @@ export function realmProgram(
   askHost: (localRequest: string) => string,
   inputJson: string,
 ): (load: () => LoadedBundle) => RealmResult {
-  const { platform, pins, collect } = JSON.parse(inputJson) as RealmInput;
+  const { platform, pins, wanted } = JSON.parse(inputJson) as RealmInput;
   const promisesNothing: Pin = { url: "", size: 0, algo: "sha256", digest: "0".repeat(64) };
   const local = ({ workspace, file }: LocalRequest): LocalSource => {
     // Strings whatever a recipe passes: the host must have no reason to throw an error of its own into the realm.
@@ -78,13 +84,14 @@ export function realmProgram(
     throw Object.assign(new Error(answer.failure._tag), { unread: answer.failure });
   };
   const pin = (key: string): Pin | undefined =>
-    Object.hasOwn(pins, key) ? pins[key] : collect ? promisesNothing : undefined;
+    Object.hasOwn(pins, key) ? pins[key] : wanted === "fetches" ? promisesNothing : undefined;
+  const ignore = (): void => {};
 
-  const collected = ({ recipes, evaluateRecipes }: LoadedBundle): WantedFetch[] => {
+  const fetchesOf = ({ recipes, workspace, evaluateRecipes }: LoadedBundle): WantedFetch[] => {
     const fetches: WantedFetch[] = [];
     for (const recipe of recipes) {
       const onFetch = (request: FetchRequest): void => void fetches.push({ request, recipe: recipe.name });
-      evaluateRecipes([recipe], { platform, pin, local, onFetch });
+      evaluateRecipes({ recipes: [recipe], workspace }, { platform, pin, local, onFetch, onOptions: ignore });
     }
     return fetches;
   };
@@ -111,9 +118,17 @@ export function realmProgram(
     });
     try {
       const bundle = load();
-      if (collect) return result({ _tag: "Collected", fetches: collected(bundle) });
-      const { roots, graph } = bundle.evaluateRecipes(bundle.recipes, { platform, pin, local, onFetch: () => {} });
-      return result({ _tag: "Evaluated", roots }, graph);
+      const packages: PackageOptions[] = [];
+      const onOptions = (of: PackageOptions): void => void packages.push(of);
+      const nothing = { recipes: [], workspace: bundle.workspace };
+      const host: RealmHost = { platform, pin, local, onFetch: ignore, onOptions };
+      if (wanted === "fetches") {
+        const { settings } = bundle.evaluateRecipes(nothing, host);
+        return result({ _tag: "Fetches", fetches: fetchesOf(bundle), settings });
+      }
+      const { roots, settings, graph } = bundle.evaluateRecipes(bundle, host);
+      if (wanted === "options") return result({ _tag: "Options", packages });
+      return result({ _tag: "Evaluated", roots, settings }, graph);
     } catch (error) {
       return result({ _tag: "Threw", thrown: describe(error) });
     }

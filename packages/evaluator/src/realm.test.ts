@@ -108,8 +108,23 @@ export default definePackage({ name: "app" }, (_, host) => {
     "(function* () {}).prototype.__proto__.next = 1;",
     "Map.prototype.get = () => undefined;",
   ])("cannot be changed: %s", async (statement) => {
-    expect(await saying(statement).failure("app")).toMatchObject({ name: "TypeError", place: { line: 2 } });
+    expect(await saying(statement).failure("app")).toMatchObject({ _tag: "Impure", place: { line: 2 } });
   });
+
+  it.each(["zlib.inputs.gone = zlib;", "zlib.spec.version = '2';", "(zlib.outputNames as string[]).push('dev');"])(
+    "nor can a package that others share: %s",
+    async (statement) => {
+      const workspace = workspaceOf({
+        "derivations/zlib.ts": `${USE_THING}\nexport default thing("zlib");\n`,
+        "derivations/app.ts": `${USE_THING}\nimport shared from "./zlib.ts";\nconst zlib: any = shared;\n${statement}\nexport default thing("app", zlib);\n`,
+      });
+      expect(await workspace.failure("app")).toMatchObject({
+        _tag: "Impure",
+        remedy: expect.stringContaining("make a changed copy"),
+        place: { file: "derivations/app.ts", line: 4 },
+      });
+    },
+  );
 
   it("lets recipes name their own errors and override methods in classes", async () => {
     await quiet("class E extends Error { override name = 'E'; toString() { return 'e'; } } String(new E());");

@@ -11,11 +11,20 @@ export function failureOf(thrown: Thrown, positions: Positions): EvaluatorFailur
   if (thrown.impure !== null) return { _tag: "Impure", ...thrown.impure, place };
   if (thrown.refused !== null) return { _tag: "RecipeRefused", failure: thrown.refused, place: blamed };
   if (thrown.unread !== null) return located(thrown.unread, blamed);
+  if (thrown.name === "TypeError" && FROZEN.test(thrown.message)) {
+    return { _tag: "Impure", what: thrown.message, remedy: FROZEN_REMEDY, place };
+  }
   const absent = thrown.name === "ReferenceError" ? /^(\w+) is not defined$/.exec(thrown.message)?.[1] : undefined;
   const remedy = absent === undefined ? undefined : remedyFor(absent);
   if (absent !== undefined && remedy !== undefined) return { _tag: "Impure", what: absent, remedy, place };
   return { _tag: "RecipeThrew", name: thrown.name, message: thrown.message, place, stack };
 }
+
+/** V8's messages for a change of what is frozen. */
+const FROZEN =
+  /^Cannot (assign to read only|delete|redefine|define) property|object is not extensible$|^Cannot add property/;
+const FROZEN_REMEDY =
+  "others share it: make a changed copy, of a package by .with({ … }) or .override((draft) => { … }), else by { ...it, … }";
 
 /** The host does not know which recipe asked. */
 const located = (failure: EvaluatorFailure, place: Place | null): EvaluatorFailure =>

@@ -27,8 +27,10 @@ export interface WorkspaceOptions {
   readonly shipped: string | null;
 }
 
+export const CONFIG_FILE = "cab.config.ts";
+
 const isWorkspace = (folder: string): boolean =>
-  existsSync(join(folder, "cab.config.ts")) ||
+  existsSync(join(folder, CONFIG_FILE)) ||
   statSync(join(folder, "derivations"), { throwIfNoEntry: false })?.isDirectory() === true;
 
 function nearestWorkspace(cwd: string): string | undefined {

@@ -13,7 +13,7 @@ export const verb = defineVerb({
   },
   run: async ({ positionals, flags }, host) => {
     if (positionals.length === 0) throw new UsageError("evaluate what? give at least one NAME");
-    const evaluation = await evaluateRecipes(host, cabRoot(host), positionals);
+    const evaluation = await evaluateRecipes(host, cabRoot(host), { names: positionals });
     const derivation = await derivationsOf(evaluation);
     if (flags.explain) {
       const { memo } = evaluation;

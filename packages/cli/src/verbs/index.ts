@@ -10,6 +10,7 @@ export const verbs: Readonly<
   },
   run: { summary: "run a program of a role, with the store at /cab", load: () => import("./run.ts") },
   eval: { summary: "print the derivation of a recipe", load: () => import("./eval.ts") },
+  options: { summary: "print the options of a package, and who chose them", load: () => import("./options.ts") },
   log: { summary: "print the log of a build", load: () => import("./log.ts") },
   lock: { summary: "pin what recipes fetch in cab.lock", load: () => import("./lock.ts") },
   push: { summary: "copy a closure to a binary cache", load: () => import("./push.ts") },

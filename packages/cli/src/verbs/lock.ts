@@ -1,6 +1,6 @@
 /** `cab lock`: pins what recipes fetch. Nothing else writes `cab.lock`. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import type { Pin } from "@cab/core";
+import type { Pin, WorkspaceSettings } from "@cab/core";
 import { collectFetches, findWorkspaces, lockFile, parseLock, renderLock, type Workspace } from "@cab/evaluator";
 import * as E from "fp-ts/lib/Either.js";
 import { cabRoot } from "../cab-root.ts";
@@ -23,10 +23,12 @@ export const verb = defineVerb({
     const workspace = ownWorkspace(E.getOrElseW(() => [])(findWorkspaces(options)));
     const collected = await collectFetches(options, positionals.length > 0 ? positionals : "all")();
     if (E.isLeft(collected)) throw await evaluatorEnded(collected.left);
-    const missing = collected.right.filter(({ pinned }) => flags.update === true || !pinned);
+    const { fetches, settings } = collected.right;
+    const missing = fetches.filter(({ pinned }) => flags.update === true || !pinned);
     if (flags.check) return check(host, missing);
     const pinned = await pin(
       host,
+      settings,
       missing.map(({ request }) => request),
     );
     const before = pinsOf(workspace);
@@ -34,7 +36,7 @@ export const verb = defineVerb({
     writeWhole(lockFile(workspace), renderLock(after));
     const changed = [...pinned].filter(([key, { digest }]) => before[key]?.digest !== digest).map(([key]) => key);
     for (const key of changed.sort()) host.out(`${before[key] === undefined ? "pinned" : "changed"} ${key}\n`);
-    host.err(`${changed.length} of ${collected.right.length} fetches are new or changed in ${lockFile(workspace)}\n`);
+    host.err(`${changed.length} of ${fetches.length} fetches are new or changed in ${lockFile(workspace)}\n`);
     return 0;
   },
 });
@@ -50,9 +52,13 @@ function check(host: Host, missing: readonly { readonly key: string; readonly wa
   return missing.length > 0 ? 1 : 0;
 }
 
-async function pin(host: Host, requests: Parameters<typeof import("@cab/executor").pinFetches>[0]) {
+async function pin(
+  host: Host,
+  settings: WorkspaceSettings,
+  requests: Parameters<typeof import("@cab/executor").pinFetches>[0],
+) {
   const { pinFetches } = await import("@cab/executor");
-  const opened = await pinHost(host);
+  const opened = await pinHost(host, settings);
   const pinned = await pinFetches(requests, opened)();
   await opened.network.close();
   if (E.isLeft(pinned)) throw new Ended(`error: ${buildText(pinned.left)}\n`);

@@ -13,7 +13,7 @@ export const verb = defineVerb({
     const [name, ...others] = positionals;
     if (name === undefined || others.length > 0) throw new UsageError("log of what? give one NAME");
     const root = cabRoot(host);
-    const evaluation = await evaluateRecipes(host, root, [name]);
+    const evaluation = await evaluateRecipes(host, root, { names: [name] });
     const derivation = await derivationsOf(evaluation);
     const [wanted] = evaluation.roots;
     if (wanted === undefined) throw new Error("BUG: one name gave no root");

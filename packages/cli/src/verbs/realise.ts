@@ -21,7 +21,7 @@ export const verb = defineVerb({
   run: async ({ positionals, flags }, host) => {
     if (positionals.length === 0) throw new UsageError("realise what? give at least one NAME");
     const names = [...new Set(positionals)];
-    const session = await openSession(host, cabRoot(host), names, realiseSettings(flags, host));
+    const session = await openSession(host, cabRoot(host), names, realiseSettings(flags));
     try {
       return flags["dry-run"]
         ? await dryRun(session, host, flags.json === true)

@@ -34,7 +34,7 @@ export const verb = defineVerb({
     const [name, program, ...args] = positionals;
     if (name === undefined) throw new UsageError("run what? give a NAME");
     const root = cabRoot(host);
-    const session = await openSession(host, root, [name], realiseSettings(flags, host));
+    const session = await openSession(host, root, [name], realiseSettings(flags));
     const command = await commandOf(session, host, { file: `bin/${program ?? name}`, args }).finally(session.close);
     return command === undefined ? 1 : runProgram(command, host);
   },

@@ -14,6 +14,12 @@ export interface ChosenOption {
   readonly from: "default" | "policy" | "recipe";
 }
 
+/** The options of one package. */
+export interface PackageOptions {
+  readonly package: string;
+  readonly options: readonly ChosenOption[];
+}
+
 interface Optional<O extends OptionSpecs> {
   readonly name: string;
   readonly options?: O;

@@ -11,6 +11,7 @@ const host: RealmHost = {
   pin: () => undefined,
   local: () => ({ mode: "flat", digest: "b".repeat(64) }),
   onFetch: () => {},
+  onOptions: () => {},
 };
 
 const packageOf = (name: string, ...inputs: ReturnType<typeof definePackage>[]) =>
@@ -27,7 +28,7 @@ const curl = packageOf("curl", zlib);
 
 describe("evaluating recipes", () => {
   test("gives roots and a graph that reads back", () => {
-    const { roots, graph } = evaluateRecipes([{ name: "curl", value: curl }], host);
+    const { roots, graph } = evaluateRecipes({ recipes: [{ name: "curl", value: curl }], workspace: undefined }, host);
     const expected = instantiate([curl], { ...host, pin: () => expect.fail("nothing is fetched") });
     expect(roots).toEqual([{ name: "curl", drv: expected.roots[0] }]);
     const derivation = decodeGraph(graph);
@@ -40,7 +41,7 @@ describe("evaluating recipes", () => {
     const told: string[] = [];
     const recipes = [{ name: "x", value: fetchUrl("https://example.org/x.tar") }];
     const onFetch: RealmHost["onFetch"] = (request) => told.push(fetchKey(request));
-    expect(() => evaluateRecipes(recipes, { ...host, onFetch })).toThrow(
+    expect(() => evaluateRecipes({ recipes, workspace: undefined }, { ...host, onFetch })).toThrow(
       expect.objectContaining({ failure: { _tag: "NotLocked", key: "https://example.org/x.tar" } }),
     );
     expect(told).toEqual(["https://example.org/x.tar"]);
@@ -53,7 +54,7 @@ describe("evaluating recipes", () => {
     [{ name: "curl" }, "not a package"],
     [() => curl, "not a package"],
   ])("refuses the default export %s", (value, what) => {
-    expect(() => evaluateRecipes([{ name: "curl", value }], host)).toThrow(
+    expect(() => evaluateRecipes({ recipes: [{ name: "curl", value }], workspace: undefined }, host)).toThrow(
       expect.objectContaining({
         failure: expect.objectContaining({ reason: `the default export of curl is ${what}` }),
       }),
@@ -62,7 +63,7 @@ describe("evaluating recipes", () => {
 });
 
 test("a graph that this engine did not write is a bug of the caller", () => {
-  const { roots, graph } = evaluateRecipes([{ name: "curl", value: curl }], host);
+  const { roots, graph } = evaluateRecipes({ recipes: [{ name: "curl", value: curl }], workspace: undefined }, host);
   const otherFormat = Buffer.from(Buffer.from(graph).toString().replaceAll("cab-derivation@1", "cab-derivation@2"));
   const unknown = "0".repeat(64) as DrvHash;
   for (const bytes of [new Uint8Array(), graph.slice(0, -1), Buffer.concat([graph, Buffer.from("n")]), otherFormat]) {

@@ -6,9 +6,11 @@
 import { type Derivation, type DrvHash, decodeDerivation } from "../derivation.ts";
 import { byteSink, decodedList, decodedString, decodeItems } from "../encoding.ts";
 import type { Platform } from "../platform.ts";
+import type { PackageOptions } from "./choose-options.ts";
 import { RecipeError } from "./failure.ts";
 import { instantiate } from "./instantiate.ts";
 import type { AnyPackage } from "./package.ts";
+import { asWorkspace, settingsOf, type WorkspaceSettings } from "./policy.ts";
 import { type FetchRequest, fetchKey, type LocalRequest, type LocalSource, type Pin } from "./source.ts";
 
 /** Functions of the host that the realm may call. What they read is recorded there. */
@@ -19,23 +21,33 @@ export interface RealmHost {
   readonly local: (request: LocalRequest) => LocalSource;
   /** Told of every fetch: how `cab lock` finds what to pin. */
   readonly onFetch: (request: FetchRequest) => void;
+  /** Told of the options of every package, whatever uses it. */
+  readonly onOptions: (of: PackageOptions) => void;
+}
+
+/** Recipe modules of a workspace, loaded. */
+export interface LoadedRecipes {
+  readonly recipes: readonly { readonly name: string; readonly value: unknown }[];
+  /** The default export of `cab.config.ts`; undefined if there is none. */
+  readonly workspace: unknown;
 }
 
 export interface Evaluated {
   /** In the order of the recipes asked for. */
   readonly roots: readonly { readonly name: string; readonly drv: string }[];
+  readonly settings: WorkspaceSettings;
   /** `encodeGraph` of everything that the roots need. */
   readonly graph: Uint8Array;
 }
 
 /** Evaluates the default exports of recipe modules. Throws `RecipeError`, or whatever a recipe throws. */
-export function evaluateRecipes(
-  recipes: readonly { readonly name: string; readonly value: unknown }[],
-  host: RealmHost,
-): Evaluated {
+export function evaluateRecipes({ recipes, workspace }: LoadedRecipes, host: RealmHost): Evaluated {
+  const policy = asWorkspace(workspace);
   const packages = recipes.map(({ name, value }) => asPackage(name, value));
   const { roots, encodings } = instantiate(packages, {
     platform: host.platform,
+    policy,
+    onOptions: host.onOptions,
     local: host.local,
     pin: (request) => {
       host.onFetch(request);
@@ -46,6 +58,7 @@ export function evaluateRecipes(
   });
   return {
     roots: recipes.map(({ name }, i) => ({ name, drv: roots[i] as string })),
+    settings: settingsOf(policy),
     graph: encodeGraph(encodings),
   };
 }

@@ -5,7 +5,7 @@
 import { produce } from "immer";
 import type { OutputSpec } from "../derivation.ts";
 import type { Platform } from "../platform.ts";
-import { type ChosenOption, chooseOptions } from "./choose-options.ts";
+import { chooseOptions, type PackageOptions } from "./choose-options.ts";
 import { RecipeError } from "./failure.ts";
 import type { OptionSpecs, OptionValues } from "./option.ts";
 import type { FetchRequest, LocalRequest, LocalSource, Pin } from "./source.ts";
@@ -32,7 +32,7 @@ export interface DeriveHost extends RecipeHost {
   /** What the workspace's policy says of the options of this family. */
   readonly policyOptions: (family: Family) => Readonly<Record<string, unknown>>;
   /** Told of each package that has options, with their values. */
-  readonly onOptions: (of: AnyPackage, options: readonly ChosenOption[]) => void;
+  readonly onOptions: (of: PackageOptions) => void;
 }
 
 /** The unhashed form of a derivation: paths are still packages. */
@@ -198,7 +198,7 @@ function packageOf<O extends OptionSpecs, I extends Packages, S extends PackageS
     madeAt: new Error("made here"),
     derive: (host) => {
       const options = chooseOptions(spec, { policy: host.policyOptions(family), recipe: chosen.options ?? {} });
-      if (options.length > 0) host.onOptions(self, options);
+      if (options.length > 0) host.onOptions({ package: spec.name, options });
       const values = Object.fromEntries(options.map(({ name, value }) => [name, value])) as OptionValues<O>;
       return derive({ spec, options: values, inputs: resolved(inputs, host) }, host);
     },
