@@ -1,5 +1,6 @@
 /** The flags that every verb that realises understands. */
 import { isLibc, LIBCS, type Libc } from "@cab/core";
+import { evaluationFlags, evaluationSettings } from "./evaluation-flags.ts";
 import type { RealiseSettings } from "./realise-names.ts";
 import { type Flags, type FlagValues, UsageError } from "./verb.ts";
 
@@ -10,10 +11,12 @@ export const realiseFlags = {
   timeout: { type: "string", value: "SECONDS", help: "stop a builder that takes longer" },
   libc: { type: "string", value: "LIBC", help: "link against the libc of the distribution (default), or of source" },
   silence: { type: "string", value: "SECONDS", help: "stop a builder that prints nothing for so long" },
+  ...evaluationFlags,
 } as const satisfies Flags;
 
 export function realiseSettings(flags: FlagValues<typeof realiseFlags>): RealiseSettings {
   return {
+    ...evaluationSettings(flags),
     jobs: positive("--jobs", flags.jobs),
     keepGoing: flags["keep-going"] === true,
     from: flags.from ?? [],

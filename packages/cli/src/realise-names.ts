@@ -17,6 +17,7 @@ import { renderDerivationFailure } from "./render-failure.ts";
 import type { Host } from "./verb.ts";
 import {
   derivationsOf,
+  type EvaluationSettings,
   type ExecutorSettings,
   evaluateRecipes,
   lazyExecutor,
@@ -25,7 +26,7 @@ import {
   SANDBOX_RECIPE,
 } from "./wiring.ts";
 
-export interface RealiseSettings extends Omit<ExecutorSettings, "workspace"> {
+export interface RealiseSettings extends Omit<ExecutorSettings, "workspace">, EvaluationSettings {
   /** Builders at once; undefined: as many as the workspace's policy says, or one for each core. */
   readonly jobs: number | undefined;
   readonly keepGoing: boolean;
@@ -56,7 +57,7 @@ export async function openSession(
   names: readonly string[],
   settings: RealiseSettings,
 ): Promise<Session> {
-  const evaluation = await evaluateRecipes(host, root, { names: [...names, SANDBOX_RECIPE], libc: settings.libc });
+  const evaluation = await evaluateRecipes(host, root, { ...settings, names: [...names, SANDBOX_RECIPE] });
   const derivation = await derivationsOf(evaluation);
   const store = openHostStore(host, root);
   const workspace = evaluation.settings;

@@ -47,11 +47,28 @@ export function hostSystem(): System {
   return system;
 }
 
-export function evaluatorOptions(host: Host, root: string, libc: Libc = "distribution"): EvaluatorOptions {
+/** What recipes import, and the compiler that checks them. */
+export const recipeProject = () => ({
+  shipped: join(INSTALLATION, "derivations"),
+  coreEntry: join(INSTALLATION, "packages/core/src/recipes.ts"),
+  typescript: join(INSTALLATION, "packages/cli/node_modules/typescript/bin/tsc"),
+});
+
+/** How to evaluate, where a verb lets its user say so. */
+export interface EvaluationSettings {
+  readonly libc?: Libc;
+  readonly checkTypes?: boolean;
+}
+
+export function evaluatorOptions(
+  host: Host,
+  root: string,
+  { libc = "distribution", checkTypes = false }: EvaluationSettings = {},
+): EvaluatorOptions {
   return {
+    ...recipeProject(),
     cwd: host.cwd,
-    shipped: join(INSTALLATION, "derivations"),
-    coreEntry: join(INSTALLATION, "packages/core/src/index.ts"),
+    checkTypes,
     platform: { ...nativePlatform(hostSystem()), libc },
     version: BUILD,
     memo: memoFiles({ folder: join(root, "var/memo"), capacity: MEMO_CAPACITY }),
@@ -63,9 +80,9 @@ export function evaluatorOptions(host: Host, root: string, libc: Libc = "distrib
 export async function evaluateRecipes(
   host: Host,
   root: string,
-  { names, libc }: { readonly names: readonly string[]; readonly libc?: Libc },
+  { names, ...settings }: EvaluationSettings & { readonly names: readonly string[] },
 ): Promise<Evaluation> {
-  const evaluated = await evaluate(evaluatorOptions(host, root, libc), names)();
+  const evaluated = await evaluate(evaluatorOptions(host, root, settings), names)();
   if (E.isLeft(evaluated)) throw await evaluatorEnded(evaluated.left);
   const { notices } = evaluated.right;
   if (notices.length > 0) {

@@ -22,6 +22,10 @@ export interface EvaluatorOptions extends WorkspaceOptions {
   readonly now: () => number;
   /** After which a recipe that has not ended is stopped; 30 unless given. */
   readonly timeLimitSeconds?: number;
+  /** `bin/tsc` of the pinned TypeScript. */
+  readonly typescript: string;
+  /** Refuses what does not type-check. Otherwise types are the editor's and `cab check-types`'s business. */
+  readonly checkTypes: boolean;
 }
 
 export type MemoOutcome =
@@ -113,7 +117,7 @@ function evaluationOf(
 }
 
 const memoKey = (
-  { platform, coreEntry, version }: EvaluatorOptions,
+  { platform, coreEntry, version, checkTypes }: EvaluatorOptions,
   workspaces: Workspaces,
   names: readonly string[],
 ): MemoKey => ({
@@ -122,6 +126,8 @@ const memoKey = (
   platform: JSON.stringify([platform.build, platform.host, platform.libc, platform.link]),
   coreEntry,
   cab: version,
+  // Remembered apart: only a hit among the checked says that the types were right.
+  types: checkTypes ? "checked" : "unchecked",
   node: process.version,
 });
 
@@ -140,9 +146,17 @@ async function recalled({ memo, now }: EvaluatorOptions, key: MemoKey): Promise<
 }
 
 const freshOptions = (
-  { coreEntry, platform, now, timeLimitSeconds }: Omit<EvaluatorOptions, "memo" | "version">,
+  { coreEntry, platform, now, timeLimitSeconds, typescript, checkTypes }: Omit<EvaluatorOptions, "memo" | "version">,
   workspaces: Workspaces,
-): FreshOptions => ({ workspaces, coreEntry, platform, now, timeLimitSeconds: timeLimitSeconds ?? 30 });
+): FreshOptions => ({
+  workspaces,
+  coreEntry,
+  platform,
+  now,
+  timeLimitSeconds: timeLimitSeconds ?? 30,
+  typescript,
+  checkTypes,
+});
 
 async function evaluatedAfresh(
   options: EvaluatorOptions,

@@ -32,6 +32,16 @@ export type ModuleFault =
       readonly remedy: string;
     };
 
+/** What the type checker says of one place. */
+export interface TypeFault {
+  /** Null for what concerns no file. */
+  readonly place: Place | null;
+  /** TypeScript's number: 2322. */
+  readonly code: number;
+  /** A line for each link of its chain, the further in, the more indented. */
+  readonly message: string;
+}
+
 export type EvaluatorFailure =
   /** `from` is where the search began, or the folder that was named explicitly. */
   | { readonly _tag: "NoWorkspace"; readonly from: string; readonly explicit: boolean }
@@ -43,6 +53,9 @@ export type EvaluatorFailure =
     }
   | { readonly _tag: "DuplicateRecipe"; readonly name: string; readonly files: readonly [string, string] }
   | { readonly _tag: "BadModules"; readonly faults: readonly ModuleFault[] }
+  /** Found by the type checker, before anything ran. */
+  | { readonly _tag: "IllTyped"; readonly faults: readonly TypeFault[] }
+  | { readonly _tag: "TypesTimedOut"; readonly seconds: number }
   /** Files from the first back to itself. */
   | { readonly _tag: "ImportCycle"; readonly files: readonly string[] }
   | {

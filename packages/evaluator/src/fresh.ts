@@ -2,11 +2,11 @@
  * Evaluates without the memo: chooses recipes, reads pins, bundles, runs. Loaded only when the memo has no answer,
  * since it brings the bundler's and the realm's code with it.
  */
-import { join } from "node:path";
 import type { FetchRequest, PackageOptions, Platform, WorkspaceSettings } from "@cab/core";
 import { fetchKey } from "@cab/core";
 import { type Either, isLeft, left, right } from "fp-ts/lib/Either.js";
 import { bundleRecipes } from "./bundle.ts";
+import { typeFailure } from "./check-types.ts";
 import type { EvaluatorFailure, Notice } from "./failure.ts";
 import { localReader } from "./local.ts";
 import { type Pins, readLocks } from "./lock.ts";
@@ -15,10 +15,10 @@ import { type ReadLog, readLog } from "./observe.ts";
 import { bundlePositions } from "./positions.ts";
 import { runInRealm } from "./realm.ts";
 import type { RealmInput, RealmReport } from "./realm-program.ts";
-import { chooseRecipes } from "./recipes.ts";
+import { chooseRecipes, configOf } from "./recipes.ts";
 import type { Read } from "./stamps.ts";
 import { failureOf } from "./thrown.ts";
-import { CONFIG_FILE, type WorkspaceFile, type Workspaces } from "./workspace.ts";
+import type { Workspaces } from "./workspace.ts";
 
 export interface FreshOptions {
   readonly workspaces: Workspaces;
@@ -26,6 +26,8 @@ export interface FreshOptions {
   readonly platform: Platform;
   readonly now: () => number;
   readonly timeLimitSeconds: number;
+  readonly typescript: string;
+  readonly checkTypes: boolean;
 }
 
 export interface Fresh {
@@ -114,13 +116,20 @@ async function run(
   log: ReadLog,
   wanted: RealmInput["wanted"],
 ): Promise<Either<EvaluatorFailure, Outcome>> {
-  const { workspaces, coreEntry, platform, timeLimitSeconds } = options;
+  const { workspaces, coreEntry, platform, timeLimitSeconds, typescript } = options;
   const chosen = chooseRecipes(workspaces, names, log);
   if (isLeft(chosen)) return chosen;
   const { recipes, notices } = chosen.right;
+  const config = configOf(workspaces, log);
+  const checkTypes = () =>
+    typeFailure({ coreEntry, typescript, timeLimitSeconds }, { workspaces, recipes, config, log });
+  if (options.checkTypes) {
+    const checked = await checkTypes();
+    if (isLeft(checked)) return checked;
+  }
   const pins = readLocks(workspaces, log);
   if (isLeft(pins)) return pins;
-  const bundle = await bundleRecipes({ workspaces, recipes, config: configOf(workspaces, log), coreEntry, log });
+  const bundle = await bundleRecipes({ workspaces, recipes, config, coreEntry, log });
   if (isLeft(bundle)) return bundle;
   const outcome = await runInRealm({
     code: bundle.right.code,
@@ -134,13 +143,10 @@ async function run(
   }
   const { report, graph } = outcome;
   if (report._tag === "Threw") return left(failureOf(report.thrown, bundlePositions(bundle.right)));
+  // What the policy says is known by now only.
+  if (report._tag === "Evaluated" && report.settings.checkTypes && !options.checkTypes) {
+    const checked = await checkTypes();
+    if (isLeft(checked)) return checked;
+  }
   return right({ report, graph, notices, pins: pins.right });
-}
-
-/** The policy of the workspace that a command runs in; the shipped one has none. */
-function configOf(workspaces: Workspaces, log: ReadLog): WorkspaceFile | undefined {
-  const own = workspaces.find(({ id }) => id === "user");
-  if (own === undefined) return undefined;
-  const config = log.look(join(own.root, CONFIG_FILE));
-  return config._tag === "Absent" ? undefined : { workspace: own, path: CONFIG_FILE };
 }

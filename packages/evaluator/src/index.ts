@@ -1,8 +1,10 @@
+export { checkTypes, type TypeCheckOptions } from "./check-types.ts";
 export * from "./evaluate.ts";
 export * from "./failure.ts";
 export type { CollectedFetch } from "./fresh.ts";
 export * from "./lock.ts";
 export * from "./memo.ts";
 export * from "./memo-files.ts";
+export { projectConfig, type RecipeProject } from "./recipe-project.ts";
 export * from "./render.ts";
 export * from "./workspace.ts";

@@ -37,14 +37,15 @@ export interface MemoKey {
   readonly platform: string;
   readonly coreEntry: string;
   readonly cab: string;
+  readonly types: "checked" | "unchecked";
   readonly node: string;
 }
 
 /** Changes when the layout of a record does, or the meaning of a read's state. */
 const FORMAT = "cab-memo@3";
 
-const keyText = ({ roots, names, platform, coreEntry, cab, node }: MemoKey): string =>
-  JSON.stringify([FORMAT, roots, names, platform, coreEntry, cab, node]);
+const keyText = ({ roots, names, platform, coreEntry, cab, types, node }: MemoKey): string =>
+  JSON.stringify([FORMAT, roots, names, platform, coreEntry, cab, types, node]);
 
 const recordName = (key: MemoKey): string => `${fingerprint(Buffer.from(keyText(key)))}.record`;
 const graphName = (digest: string): string => `${digest}.graph`;

@@ -5,7 +5,14 @@ import { type Either, isLeft, left, right } from "fp-ts/lib/Either.js";
 import type { EvaluatorFailure, Notice } from "./failure.ts";
 
 import { concernsRecipes, type ReadLog } from "./observe.ts";
-import { displayFile, pathBelow, type Workspace, type WorkspaceFile, type Workspaces } from "./workspace.ts";
+import {
+  CONFIG_FILE,
+  displayFile,
+  pathBelow,
+  type Workspace,
+  type WorkspaceFile,
+  type Workspaces,
+} from "./workspace.ts";
 
 export interface Recipe extends WorkspaceFile {
   /** The file's base name. */
@@ -78,4 +85,12 @@ function indexRecipes(workspace: Workspace, log: ReadLog): Either<EvaluatorFailu
     }
   }
   return right(index);
+}
+
+/** The policy of the workspace that a command runs in; the shipped one has none. */
+export function configOf(workspaces: Workspaces, log: ReadLog): WorkspaceFile | undefined {
+  const own = workspaces.find(({ id }) => id === "user");
+  if (own === undefined) return undefined;
+  const config = log.look(join(own.root, CONFIG_FILE));
+  return config._tag === "Absent" ? undefined : { workspace: own, path: CONFIG_FILE };
 }

@@ -1,7 +1,7 @@
 /** Puts an evaluator's failure into words: where, what was expected and found, and what to type next. */
 import type { EvaluationFailure } from "@cab/core";
 import { absurd } from "fp-ts/lib/function.js";
-import type { EvaluatorFailure, ModuleFault, Notice, Place, StackFrame } from "./failure.ts";
+import type { EvaluatorFailure, ModuleFault, Notice, Place, StackFrame, TypeFault } from "./failure.ts";
 
 export function renderEvaluatorFailure(failure: EvaluatorFailure): string {
   switch (failure._tag) {
@@ -29,6 +29,13 @@ export function renderEvaluatorFailure(failure: EvaluatorFailure): string {
       );
     case "BadModules":
       return failure.faults.map(renderFault).join("\n\n");
+    case "IllTyped":
+      return failure.faults.map(renderTypeFault).join("\n\n");
+    case "TypesTimedOut":
+      return message(
+        `the type checker had not ended after ${failure.seconds} seconds`,
+        "look for types that name themselves without end; cab eval without --check-types shows what the recipe says",
+      );
     case "ImportCycle":
       return message(
         `these modules import each other in a circle:\n  ${failure.files.join("\n  → ")}`,
@@ -82,6 +89,9 @@ export function renderNotice(notice: Notice): string {
 }
 
 const message = (what: string, remedy: string): string => `${what}\n  remedy: ${remedy}`;
+
+const renderTypeFault = ({ place, code, message: text }: TypeFault): string =>
+  [...blame(place), `${text} (TS${code})`].join("\n");
 
 function renderFault(fault: ModuleFault): string {
   switch (fault._tag) {

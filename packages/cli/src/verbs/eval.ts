@@ -1,19 +1,21 @@
 /** `cab eval`: the derivation of a recipe, as text or JSON. Evaluating builds nothing. */
 import { derivationText } from "@cab/core";
 import { cabRoot } from "../cab-root.ts";
+import { evaluationFlags, evaluationSettings } from "../evaluation-flags.ts";
 import { defineVerb, UsageError } from "../verb.ts";
 import { derivationsOf, evaluateRecipes } from "../wiring.ts";
 
 export const verb = defineVerb({
-  usage: "[--json] [--explain] NAME…",
+  usage: "[--json] [--explain] [--check-types] NAME…",
   summary: "Prints the derivations of these roles or packages: everything that is hashed, before inputs have paths.",
   flags: {
+    ...evaluationFlags,
     json: { type: "boolean", help: "print one object: each name's DrvHash and derivation" },
     explain: { type: "boolean", help: "say whether the evaluation was remembered, and if not, what changed" },
   },
   run: async ({ positionals, flags }, host) => {
     if (positionals.length === 0) throw new UsageError("evaluate what? give at least one NAME");
-    const evaluation = await evaluateRecipes(host, cabRoot(host), { names: positionals });
+    const evaluation = await evaluateRecipes(host, cabRoot(host), { names: positionals, ...evaluationSettings(flags) });
     const derivation = await derivationsOf(evaluation);
     if (flags.explain) {
       const { memo } = evaluation;

@@ -11,6 +11,7 @@ export const verbs: Readonly<
   run: { summary: "run a program of a role, with the store at /cab", load: () => import("./run.ts") },
   eval: { summary: "print the derivation of a recipe", load: () => import("./eval.ts") },
   options: { summary: "print the options of a package, and who chose them", load: () => import("./options.ts") },
+  "check-types": { summary: "type-check recipes", load: () => import("./check-types.ts") },
   log: { summary: "print the log of a build", load: () => import("./log.ts") },
   lock: { summary: "pin what recipes fetch in cab.lock", load: () => import("./lock.ts") },
   push: { summary: "copy a closure to a binary cache", load: () => import("./push.ts") },

@@ -1,5 +1,6 @@
 /** Small workspaces in temporary folders, for tests. */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Either, isLeft, isRight } from "fp-ts/lib/Either.js";
@@ -8,7 +9,10 @@ import { type Evaluation, type EvaluatorOptions, evaluate } from "../evaluate.ts
 import type { EvaluatorFailure } from "../failure.ts";
 import type { MemoStore } from "../memo.ts";
 
-export const CORE_ENTRY = join(import.meta.dirname, "../../../core/src/index.ts");
+export const CORE_ENTRY = join(import.meta.dirname, "../../../core/src/recipes.ts");
+
+/** The pinned compiler. */
+export const TYPESCRIPT = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 
 /** A builder: `thing("zlib", …inputs)` runs a shell on its inputs. */
 const THING = `import { type AnyPackage, contentAddressed, definePackage } from "@cab/core";
@@ -66,6 +70,8 @@ export function workspaceOf(files: Readonly<Record<string, string>>, more: Parti
     version: "test",
     memo: memoryMemo(),
     now: Date.now,
+    typescript: TYPESCRIPT,
+    checkTypes: false,
     ...more,
   };
   const run = (...names: string[]) => evaluate(options, names)();
