@@ -3,7 +3,8 @@ import { type NoOptions, type NoPackages, type OptionSpecs, type Package, type P
 import autotoolsSeed from "../toolchain/autotools-seed.ts";
 import { type Argument, type BuildContext, chosenArguments, type ScriptSpec, scriptPackage } from "./script-package.ts";
 
-export interface AutotoolsSpec<O extends OptionSpecs, I extends Packages> extends ScriptSpec<O, I> {
+export interface AutotoolsSpec<O extends OptionSpecs, I extends Packages, N extends readonly string[]>
+  extends ScriptSpec<O, I, N> {
   /** Runs `autoreconf` first: the archive comes without a `configure` script. */
   readonly autoreconf?: boolean;
   /** Arguments of `./configure` behind `--prefix`. */
@@ -16,10 +17,14 @@ export interface AutotoolsSpec<O extends OptionSpecs, I extends Packages> extend
 
 const AUTORECONF = raw("phase autoreconf\nautoreconf --force --install\n");
 
-export const autotools = <const O extends OptionSpecs = NoOptions, const I extends Packages = NoPackages>(
-  spec: AutotoolsSpec<O, I>,
-): Package<O, I, AutotoolsSpec<O, I>, "out" | "dev"> =>
-  scriptPackage<O, I, AutotoolsSpec<O, I>>(
+export const autotools = <
+  const O extends OptionSpecs = NoOptions,
+  const I extends Packages = NoPackages,
+  const N extends readonly string[] = readonly ["dev"],
+>(
+  spec: AutotoolsSpec<O, I, N>,
+): Package<O, I, AutotoolsSpec<O, I, N>, "out" | N[number]> =>
+  scriptPackage<O, I, AutotoolsSpec<O, I, N>, "out" | N[number]>(
     spec,
     (
       { autoreconf, configure, make, install },

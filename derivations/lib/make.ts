@@ -10,7 +10,8 @@ import {
 } from "@cab/core";
 import { type Argument, type BuildContext, chosenArguments, type ScriptSpec, scriptPackage } from "./script-package.ts";
 
-export interface MakeSpec<O extends OptionSpecs, I extends Packages> extends ScriptSpec<O, I> {
+export interface MakeSpec<O extends OptionSpecs, I extends Packages, N extends readonly string[]>
+  extends ScriptSpec<O, I, N> {
   readonly configure?: (context: BuildContext<O, I>) => Text;
   /** Arguments of `make`. */
   readonly make?: (context: BuildContext<O, I>) => readonly Argument[];
@@ -18,10 +19,14 @@ export interface MakeSpec<O extends OptionSpecs, I extends Packages> extends Scr
   readonly install?: (context: BuildContext<O, I>) => readonly Argument[];
 }
 
-export const make = <const O extends OptionSpecs = NoOptions, const I extends Packages = NoPackages>(
-  spec: MakeSpec<O, I>,
-): Package<O, I, MakeSpec<O, I>, "out" | "dev"> =>
-  scriptPackage<O, I, MakeSpec<O, I>>(
+export const make = <
+  const O extends OptionSpecs = NoOptions,
+  const I extends Packages = NoPackages,
+  const N extends readonly string[] = readonly ["dev"],
+>(
+  spec: MakeSpec<O, I, N>,
+): Package<O, I, MakeSpec<O, I, N>, "out" | N[number]> =>
+  scriptPackage<O, I, MakeSpec<O, I, N>, "out" | N[number]>(
     spec,
     (own, context) => sh`phase configure
 ${own.configure?.(context) ?? []}

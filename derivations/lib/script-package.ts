@@ -30,13 +30,12 @@ export interface BuildContext<O extends OptionSpecs, I extends Packages> {
   readonly out: string;
 }
 
-type Stated<A, O extends OptionSpecs, I extends Packages> = A | ((context: BuildContext<O, I>) => A);
-
 /** One argument; false leaves it out, so that `options.tls && "--with-tls"` reads as it should. */
 export type Argument = Hole | false;
 
-/** What every package built by a script has. */
-export interface ScriptSpec<O extends OptionSpecs, I extends Packages> extends PackageSpec<O, I> {
+/** What every package built by a script has; `N`: its outputs beside `out`. */
+export interface ScriptSpec<O extends OptionSpecs, I extends Packages, N extends readonly string[] = readonly string[]>
+  extends PackageSpec<O, I> {
   readonly version: string;
   /** The upstream archive: unpacked and patched inside the build. */
   readonly source: AnyPackage | ((of: { readonly version: string }) => AnyPackage);
@@ -45,21 +44,20 @@ export interface ScriptSpec<O extends OptionSpecs, I extends Packages> extends P
   /** Run while building: on PATH, and never in the result. */
   readonly tools?: Packages;
   /** More variables for the script; those that `stdenv/setup.sh` documents among them. */
-  readonly env?: Stated<Readonly<Record<string, Hole>>, O, I>;
+  readonly env?: Readonly<Record<string, Hole>> | ((context: BuildContext<O, I>) => Readonly<Record<string, Hole>>);
   /** Shell code before anything is configured. */
-  readonly prepare?: Stated<Text, O, I>;
+  readonly prepare?: Text | ((context: BuildContext<O, I>) => Text);
   /** Shell code between installing and fix-up. */
-  readonly finish?: Stated<Text, O, I>;
+  readonly finish?: Text | ((context: BuildContext<O, I>) => Text);
+  readonly outputs?: N;
   /** Programs and libraries that must be there at the end. */
   readonly provides?: { readonly bins?: readonly string[]; readonly libs?: readonly string[] };
   /** What no output may refer to, beside compilers, sources and tools. */
   readonly disallowedReferences?: readonly (AnyPackage | OutputRef)[];
 }
 
-const state = <A, O extends OptionSpecs, I extends Packages>(
-  stated: Stated<A, O, I> | undefined,
-  context: BuildContext<O, I>,
-): A | undefined => (typeof stated === "function" ? (stated as (context: BuildContext<O, I>) => A)(context) : stated);
+const state = <A extends object, C>(stated: A | ((context: C) => A) | undefined, context: C): A | undefined =>
+  typeof stated === "function" ? (stated as (context: C) => A)(context) : stated;
 
 export const chosenArguments = (list: readonly Argument[] | undefined): Hole[] =>
   (list ?? []).filter((argument) => argument !== false);
@@ -69,14 +67,19 @@ export type Phases<S, O extends OptionSpecs, I extends Packages> = (spec: S, con
 
 /**
  * Makes a package of a builder's phases; `rootfs` is the seed unless they need more of the distribution's tools.
- * It is split into `out` and `dev` unless the recipe says otherwise.
+ * It is split into `out` and `dev` unless the recipe says otherwise; `Out` is what the type checker knows of that.
  */
-export const scriptPackage = <O extends OptionSpecs, I extends Packages, S extends ScriptSpec<O, I>>(
+export const scriptPackage = <
+  O extends OptionSpecs,
+  I extends Packages,
+  S extends ScriptSpec<O, I>,
+  Out extends string = "out" | "dev",
+>(
   given: S,
   phases: Phases<S, O, I>,
   rootfs?: AnyPackage,
-): Package<O, I, S, "out" | "dev"> =>
-  definePackage<O, I, S, "out" | "dev">({ ...given, outputs: given.outputs ?? ["dev"] }, (chosen, host) => {
+): Package<O, I, S, Out> =>
+  definePackage<O, I, S, Out>({ ...given, outputs: given.outputs ?? ["dev"] }, (chosen, host) => {
     const { spec, options, inputs } = chosen;
     const context = { version: spec.version, options, inputs, out: scratchPath(fullName(spec), "out") };
     const script = sh`unpackSource

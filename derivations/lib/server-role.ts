@@ -2,7 +2,7 @@
  * Roles: a server's whole declared content as one store object. Its `bin/` holds the programs of the packages that it
  * names and its own start script; what that needs of them it finds by their store paths.
  */
-import { type AnyPackage, definePackage, type Package, type Packages, sh, type Text } from "@cab/core";
+import { type AnyPackage, definePackage, type NoOptions, type Package, type Packages, sh, type Text } from "@cab/core";
 import { stdenvRecipe } from "./stdenv.ts";
 
 export interface ServerRoleSpec<P extends Packages> {
@@ -22,8 +22,8 @@ type RoleSpec<P extends Packages> = ServerRoleSpec<P> & { readonly inputs: P };
 
 export const serverRole = <const P extends Packages>(
   role: ServerRoleSpec<P>,
-): Package<Readonly<Record<never, never>>, P, RoleSpec<P>> =>
-  definePackage<Readonly<Record<never, never>>, P, RoleSpec<P>>({ ...role, inputs: role.packages }, (chosen, host) => {
+): Package<NoOptions, P, RoleSpec<P>, "out"> =>
+  definePackage<NoOptions, P, RoleSpec<P>>({ ...role, inputs: role.packages }, (chosen, host) => {
     const { spec, inputs } = chosen;
     const packages: Packages = inputs;
     const script = sh`phase link

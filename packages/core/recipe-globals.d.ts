@@ -44,6 +44,8 @@ declare const structuredClone: NotInRecipes<PlainValues>;
 
 declare const require: NotInRecipes<"write: import … from …">;
 
+declare const URL: NotInRecipes<"write the address as a string">;
+
 declare const WebAssembly: NotInRecipes<"call the function itself: code is not made from text">;
 
 declare const console: NotInRecipes<"throw new Error(…) to see a value; an evaluation prints nothing">;

@@ -50,6 +50,7 @@ const ABSENT: readonly (readonly [remedy: string, names: readonly string[]])[] =
     "use plain values: what depends on memory or on other threads differs from run to run",
     ["SharedArrayBuffer", "Atomics", "WeakRef", "FinalizationRegistry", "Worker", "structuredClone"],
   ],
+  ["write the address as a string", ["URL"]],
   ["call the function itself: code is not made from text", ["eval", "WebAssembly"]],
   ["throw new Error(…) to see a value; an evaluation prints nothing", ["console"]],
 ];

@@ -5,6 +5,8 @@ export * from "./instantiate.ts";
 export * from "./option.ts";
 export * from "./package.ts";
 export * from "./policy.ts";
+export type { Refused } from "./refused.ts";
+export { type Secret, secret } from "./secret.ts";
 export * from "./shell.ts";
 export * from "./source.ts";
 export * from "./text.ts";

@@ -7,14 +7,16 @@ import type { OutputSpec } from "../derivation.ts";
 import type { Platform } from "../platform.ts";
 import { chooseOptions, type PackageOptions } from "./choose-options.ts";
 import { RecipeError } from "./failure.ts";
-import type { OptionSpecs, OptionValues } from "./option.ts";
+import type { OptionChoices, OptionSpecs, OptionValues } from "./option.ts";
+import type { Refused } from "./refused.ts";
 import type { FetchRequest, LocalRequest, LocalSource, Pin } from "./source.ts";
 import type { Hole, OutputRef, Text } from "./text.ts";
 
 export type Packages = Readonly<Record<string, AnyPackage>>;
 
 /** What a package without inputs has. */
-export type NoPackages = Readonly<Record<never, AnyPackage>>;
+// biome-ignore lint/complexity/noBannedTypes: meant as what it is, the type without members
+export type NoPackages = {};
 
 /** What a recipe cannot know by itself. */
 export interface RecipeHost {
@@ -72,11 +74,10 @@ export interface Chosen<S, O extends OptionSpecs, I extends Packages> {
   readonly inputs: I;
 }
 
-/** Takes exactly the keys of `Known`: a misspelt option or input does not type-check. */
-export type Changes<O extends OptionSpecs, I extends Packages> = {
-  readonly options?: Partial<OptionValues<O>>;
-  readonly inputs?: { readonly [K in keyof I]?: AnyPackage };
-};
+/** Other packages for some of a package's inputs; the reason for a package that has none. */
+type InputChoices<I> = [keyof I] extends [never]
+  ? Refused<"this package has no inputs">
+  : { readonly [K in keyof I]?: AnyPackage };
 
 /** A package for which another is taken, and that other. */
 export type Replacement = readonly [from: AnyPackage, to: AnyPackage];
@@ -92,8 +93,12 @@ export interface Adjustment {
   readonly replacements: readonly Replacement[];
 }
 
-/** The build platform is the machine's own. */
-export type PlatformChange = Partial<Omit<Platform, "build">>;
+/** What of a platform a recipe may choose: the build platform is the machine's own. */
+export interface PlatformChange {
+  readonly host?: Platform["host"];
+  readonly libc?: Platform["libc"];
+  readonly link?: Platform["link"];
+}
 
 export interface Package<
   O extends OptionSpecs = OptionSpecs,
@@ -105,17 +110,18 @@ export interface Package<
   readonly inputs: I;
   readonly outputs: { readonly [K in Out]: OutputRef };
   /** Chooses options and replaces inputs. */
-  with(changes: Changes<O, I>): Package<O, I, S, Out>;
-  /** Changes anything else in the specification, as an immer draft. */
-  override(change: (draft: SpecDraft<S>) => void): Package<O, I, S, Out>;
+  // Written out where it is used, here and elsewhere, since messages show the name of a type instead of what it is.
+  with(changes: { readonly options?: OptionChoices<O>; readonly inputs?: InputChoices<I> }): Package<O, I, S, Out>;
+  /** Changes anything else in the specification, as an immer draft. The function returns nothing, and at once. */
+  override(change: (draft: SpecDraft<S>) => undefined): Package<O, I, S, Out>;
   /** Builds it, and all that it uses at run time, for another platform: `for({ libc: "source" })`. */
   for(platform: PlatformChange): Package<O, I, S, Out>;
 }
 
 /** What `override` may change: as immer's `Draft`, except that packages and text in a specification are values. */
-export type SpecDraft<A> = A extends AnyPackage | OutputRef | Text | ((...of: never) => unknown)
-  ? A
-  : { -readonly [K in keyof A]: SpecDraft<A[K]> };
+export type SpecDraft<S> = { -readonly [K in keyof S]: Drafted<S[K]> };
+
+type Drafted<A> = A extends AnyPackage | OutputRef | Text | ((...of: never) => unknown) ? A : SpecDraft<A>;
 
 /** Any package, whatever its options. Methods are bivariant on purpose: a package is a value first. */
 export interface AnyPackage {
@@ -167,7 +173,7 @@ export const definePackage = <
 interface Making<O extends OptionSpecs, I extends Packages, S extends PackageSpec<O, I>> {
   readonly spec: S;
   readonly derive: Derive<S, O, I>;
-  readonly chosen: Changes<O, I>;
+  readonly chosen: { readonly options?: Readonly<Record<string, unknown>>; readonly inputs?: Packages };
   readonly family: Family;
   readonly isVariant: boolean;
   readonly adjustment: Adjustment | undefined;
@@ -205,8 +211,8 @@ function packageOf<O extends OptionSpecs, I extends Packages, S extends PackageS
     with: (changes) =>
       variant({
         chosen: {
-          options: { ...chosen.options, ...changes.options } as Partial<OptionValues<O>>,
-          inputs: checkedInputs(spec, { ...chosen.inputs, ...changes.inputs } as I),
+          options: { ...chosen.options, ...changes.options },
+          inputs: checkedInputs(spec, { ...chosen.inputs, ...changes.inputs }),
         },
         isVariant: true,
       }),
@@ -242,8 +248,10 @@ export function composed(first: readonly Replacement[], then: readonly Replaceme
  * Takes a package for another everywhere below `root`. By identity: if a variant of a replaced package is met as well,
  * that is an error until it is listed too. Below a replacement, what it replaces is still itself.
  */
-export const rewriteInputs = <P extends AnyPackage>(root: P, replacements: readonly Replacement[]): P =>
-  root.adjusted({ platform: {}, replacements }) as P;
+export const rewriteInputs = <P extends AnyPackage>(
+  root: P,
+  replacements: readonly (readonly [from: AnyPackage, to: AnyPackage])[],
+): P => root.adjusted({ platform: {}, replacements }) as P;
 
 /** A specification is a value that many packages share: lists and records in it are frozen, packages are already. */
 function frozen<A extends object>(value: A): A {
@@ -257,7 +265,7 @@ function frozen<A extends object>(value: A): A {
 const isRecord = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 /** Immer's types would open up packages too, which its code leaves alone. */
-const edited: <S>(spec: S, change: (draft: SpecDraft<S>) => void) => S = produce;
+const edited: <S>(spec: S, change: (draft: SpecDraft<S>) => undefined) => S = produce;
 
 function checkedInputs<Changed extends Packages>(
   spec: { readonly name: string; readonly inputs?: Packages },

@@ -1,6 +1,6 @@
 /** A workspace's policy: what `cab.config.ts` exports by default, and what it means for every package. */
 import { RecipeError } from "./failure.ts";
-import type { OptionSpecs, OptionValues } from "./option.ts";
+import type { OptionChoices, OptionSpecs } from "./option.ts";
 import type { AnyPackage, Family, Package, PackageSpec, Packages, Replacement } from "./package.ts";
 
 /** Defaults for the options of one package and its variants. Made by `defaults`. */
@@ -12,7 +12,7 @@ export interface OptionDefaults {
 /** Option defaults in a workspace's policy: `defaults(nginx, { http2: false })`. A recipe's `with` wins over them. */
 export const defaults = <O extends OptionSpecs, I extends Packages, S extends PackageSpec<O, I>, Out extends string>(
   of: Package<O, I, S, Out>,
-  options: Partial<OptionValues<O>>,
+  options: OptionChoices<O>,
 ): OptionDefaults => ({ package: of, options: options as Readonly<Record<string, unknown>> });
 
 /** Whether packages come from source, which is the default, or are the distribution's pinned ones. */
@@ -26,7 +26,7 @@ export interface Preferences {
 export interface WorkspaceSpec {
   readonly options?: readonly OptionDefaults[];
   /** Packages for which others are taken, in all recipes of the workspace. As in `rewriteInputs`. */
-  readonly replace?: readonly Replacement[];
+  readonly replace?: readonly (readonly [from: AnyPackage, to: AnyPackage])[];
   /** Variants that a recipe made by `with` or `override` are always built from source. */
   readonly prefer?: Preferences;
   /** Where downloads come from, before what the host is configured with. No part of any hash. */

@@ -165,9 +165,9 @@ echo ${x}`,
 
   test("refuses what is undefined, which JavaScript would spell out", () => {
     // @ts-expect-error no hole
-    expect(failureOf(() => sh`echo ${undefined}`)).toMatchObject({ reason: "undefined in a hole of sh`…`" });
+    expect(failureOf(() => sh`echo ${undefined}`)).toMatchObject({ reason: "undefined stands where text is wanted" });
     // @ts-expect-error no hole
-    expect(failureOf(() => argv`echo ${undefined}`)).toMatchObject({ reason: "undefined in a hole of argv`…`" });
+    expect(failureOf(() => argv`echo ${undefined}`)).toMatchObject({ reason: "undefined stands where text is wanted" });
     // @ts-expect-error null is no hole either
     expect(() => sh`echo ${null}`).toThrow();
   });

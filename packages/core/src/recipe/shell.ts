@@ -3,6 +3,7 @@
  * the shell, and only `` \` `` and `\${` are unescaped. What stands in a hole is quoted, and recorded as a dependency.
  */
 import { type EvaluationFailure, RecipeError } from "./failure.ts";
+import type { AsHoles } from "./hole.ts";
 import { quotingAfter, UNQUOTED } from "./quoting.ts";
 import { type Hole, type OutputRef, partsOf, type Text, text } from "./text.ts";
 
@@ -18,50 +19,53 @@ export const shellQuote = (word: string): string =>
 const unescapeLiteral = (literal: string): string => literal.replace(/\\(`|\$\{)/g, "$1");
 
 /** A shell script. A hole must stand outside quotes, since it brings its own. */
-export function sh(literals: TemplateStringsArray, ...holes: readonly Hole[]): Text {
+export const sh = <H extends readonly unknown[]>(literals: TemplateStringsArray, ...holes: AsHoles<H>): Text =>
+  script(literals, holes as readonly Hole[]);
+
+function script(literals: TemplateStringsArray, holes: readonly Hole[]): Text {
   const parts: (string | OutputRef)[] = [];
   let quoting = UNQUOTED;
   literals.raw.forEach((literal, i) => {
     const code = unescapeLiteral(literal);
     parts.push(code);
     quoting = quotingAfter(code, quoting);
-    const hole = holes[i];
     if (i >= holes.length) return;
-    if (hole === undefined) throw new RecipeError(badHole("undefined in a hole of sh`…`"));
     if (quoting.inside !== null) throw new RecipeError(badHole(`a hole of sh\`…\` stands inside ${quoting.inside}`));
-    parts.push(...partsOf(hole, " ", shellQuote));
+    parts.push(...partsOf(holes[i] as Hole, " ", shellQuote));
   });
   return shellCode(...parts);
 }
 
 /** An argument vector: words split at white space; a hole is part of the word that it touches, a list alone is several. */
-export function argv(literals: TemplateStringsArray, ...holes: readonly Hole[]): Text[] {
-  const words: (string | OutputRef)[][] = [];
+export const argv = <H extends readonly unknown[]>(literals: TemplateStringsArray, ...holes: AsHoles<H>): Text[] =>
+  words(literals, holes as readonly Hole[]);
+
+function words(literals: TemplateStringsArray, holes: readonly Hole[]): Text[] {
+  const split: (string | OutputRef)[][] = [];
   let open = false;
   literals.raw.forEach((literal, i) => {
     const pieces = unescapeLiteral(literal).split(/\s+/);
     pieces.forEach((piece, k) => {
       if (k > 0) open = false;
       if (piece === "") return;
-      if (open) words.at(-1)?.push(piece);
-      else words.push([piece]);
+      if (open) split.at(-1)?.push(piece);
+      else split.push([piece]);
       open = true;
     });
-    const hole = holes[i];
     if (i >= holes.length) return;
-    if (hole === undefined) throw new RecipeError(badHole("undefined in a hole of argv`…`"));
+    const hole = holes[i] as Hole;
     const behind = literals.raw[i + 1] as string;
     const alone = !open && (behind === "" ? i === holes.length - 1 : /^\s/.test(behind));
     if (alone && Array.isArray(hole)) {
-      for (const item of hole as readonly Hole[]) words.push(partsOf(item, " ", (plain) => plain));
+      for (const item of hole as readonly Hole[]) split.push(partsOf(item, " ", (plain) => plain));
       return;
     }
     const parts = partsOf(hole, " ", (plain) => plain);
-    if (open) words.at(-1)?.push(...parts);
-    else words.push(parts);
+    if (open) split.at(-1)?.push(...parts);
+    else split.push(parts);
     open = true;
   });
-  return words.map((word) => text(...word));
+  return split.map((word) => text(...word));
 }
 
 const badHole = (reason: string): EvaluationFailure => ({

@@ -2,7 +2,9 @@
  * Text with packages in it: what stands in a derivation's arguments and environment before any path is known. A hole
  * holds an output of a package and becomes its (placeholder) store path when the derivation is made.
  */
+import { type AsHoles, type AsJson, notAHole } from "./hole.ts";
 import type { AnyPackage } from "./package.ts";
+import type { NoSecret } from "./secret.ts";
 
 /** One output of a package, as a recipe names it: `zlib.outputs.dev`. */
 export interface OutputRef {
@@ -21,7 +23,7 @@ export interface Text {
 }
 
 /** What may stand in a hole of `sh` and `argv`, or as a value in a derivation's environment. A package means its `out`. */
-export type Hole = string | number | AnyPackage | OutputRef | Text | readonly Hole[];
+export type Hole = string | number | AnyPackage | OutputRef | Text | readonly Hole[] | NoSecret;
 
 /** A package, or one output of it, as a tool of a build: on the build platform, with its default libc. */
 export const forBuild = (of: AnyPackage | OutputRef): OutputRef => ({
@@ -37,6 +39,7 @@ export function partsOf(hole: Hole, separator: string, quote: (plain: string) =>
   if (isList(hole)) {
     return hole.flatMap((item, i) => [...(i > 0 ? [separator] : []), ...partsOf(item, separator, quote)]);
   }
+  if (!isReference(hole)) throw notAHole(hole);
   switch (hole._tag) {
     case "Package":
       return [{ _tag: "OutputRef", package: hole, output: "out" }];
@@ -50,7 +53,9 @@ export function partsOf(hole: Hole, separator: string, quote: (plain: string) =>
 /** Text as it stands: a list's elements are separated by one space. */
 export const toText = (hole: Hole): Text => text(...partsOf(hole, " ", (plain) => plain));
 
-export const concat = (...holes: readonly Hole[]): Text => text(...holes.flatMap((hole) => [...toText(hole).parts]));
+export const concat = <H extends readonly unknown[]>(...holes: AsHoles<H>): Text => joined(holes as readonly Hole[]);
+
+const joined = (holes: readonly Hole[]): Text => text(...holes.flatMap((hole) => [...toText(hole).parts]));
 
 /** A value that can be written as JSON once its outputs are paths; store paths need no escaping in JSON. */
 export type JsonHole =
@@ -65,25 +70,36 @@ export type JsonHole =
   | { readonly [key: string]: JsonHole | undefined };
 
 /** Canonical JSON (keys in the order given, no white space) with outputs in it. Absent properties are left out. */
-export function json(value: JsonHole): Text {
-  if (value === null || typeof value !== "object") return text(JSON.stringify(value));
-  if (isList(value)) {
-    return concat("[", ...value.flatMap((item, i) => [...(i > 0 ? [","] : []), json(item)]), "]");
+export const json = <V>(value: AsJson<V>): Text => jsonText(value as JsonHole);
+
+function jsonText(value: JsonHole): Text {
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+    return text(JSON.stringify(value));
+  }
+  if (isList<JsonHole>(value)) {
+    return joined(["[", ...value.flatMap((item, i) => [...(i > 0 ? [","] : []), jsonText(item)]), "]"]);
   }
   if (isReference(value)) {
     return text('"', ...toText(value).parts.map((part) => (typeof part === "string" ? escaped(part) : part)), '"');
   }
+  if (!isRecord(value)) throw notAHole(value, "json");
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  return concat(
+  return joined([
     "{",
-    ...entries.flatMap(([key, item], i) => [`${i > 0 ? "," : ""}${JSON.stringify(key)}:`, json(item as JsonHole)]),
+    ...entries.flatMap(([key, item], i) => [`${i > 0 ? "," : ""}${JSON.stringify(key)}:`, jsonText(item as JsonHole)]),
     "}",
-  );
+  ]);
 }
 
 const escaped = (part: string): string => JSON.stringify(part).slice(1, -1);
 
 const isList = <A>(value: unknown): value is readonly A[] => Array.isArray(value);
 
-const isReference = (value: object): value is AnyPackage | OutputRef | Text =>
-  "_tag" in value && (value._tag === "Package" || value._tag === "OutputRef" || value._tag === "Text");
+const isRecord = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+const isReference = (value: unknown): value is AnyPackage | OutputRef | Text =>
+  typeof value === "object" &&
+  value !== null &&
+  "_tag" in value &&
+  (value._tag === "Package" || value._tag === "OutputRef" || value._tag === "Text");
