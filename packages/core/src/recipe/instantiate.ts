@@ -14,7 +14,7 @@ import { sha256Hex } from "../sha256.ts";
 import { isStoreName, outputName, type StorePath, scratchPath } from "../store-path.ts";
 import { type Contexts, contexts, type Placed } from "./context.ts";
 import { RecipeError } from "./failure.ts";
-import type { AnyPackage, DerivationRecipe, DeriveHost, RecipeHost } from "./package.ts";
+import { type AnyPackage, badName, type DerivationRecipe, type DeriveHost, type RecipeHost } from "./package.ts";
 import { NO_POLICY, viewOf, type Workspace } from "./policy.ts";
 import { type OutputRef, type Text, toText } from "./text.ts";
 
@@ -152,13 +152,7 @@ function requireNames({ name, outputs }: DerivationRecipe): void {
   const bad = [name, ...Object.keys(outputs).map((output) => outputName(name, output))].find(
     (one) => !isStoreName(one),
   );
-  if (bad === undefined) return;
-  throw new RecipeError({
-    _tag: "BadRecipe",
-    reason: `${JSON.stringify(bad)} cannot be part of a store path`,
-    remedy:
-      "use letters, digits and + - . _ ? = in name, version and outputs, at most 200 in all, not starting with a dot",
-  });
+  if (bad !== undefined) throw badName(bad);
 }
 
 function inputDrvsOf({ recipe, inputs }: Frame, instanceFor: (ref: OutputRef) => Instance): Record<DrvHash, string[]> {

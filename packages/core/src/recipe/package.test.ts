@@ -108,7 +108,7 @@ describe("with", () => {
     expect(failureOf(() => zlib.with({ inputs: { curl } as never }))).toEqual({
       _tag: "BadRecipe",
       reason: "zlib has no input named curl",
-      remedy: "its inputs are none",
+      remedy: "zlib has no inputs",
     });
     expect(failureOf(() => curl.with({ inputs: { zlip: zlib } as never }))).toEqual({
       _tag: "BadRecipe",

@@ -5,6 +5,7 @@
 import { produce } from "immer";
 import type { OutputSpec } from "../derivation.ts";
 import type { Platform } from "../platform.ts";
+import { isStoreName } from "../store-path.ts";
 import { chooseOptions, type PackageOptions } from "./choose-options.ts";
 import { RecipeError } from "./failure.ts";
 import type { OptionChoices, OptionSpecs, OptionValues } from "./option.ts";
@@ -186,6 +187,7 @@ function packageOf<O extends OptionSpecs, I extends Packages, S extends PackageS
   const variant = (changed: Partial<Making<O, I, S>>): Package<O, I, S, Out> =>
     packageOf<O, I, S, Out>({ ...making, ...changed });
   const inputs = Object.freeze({ ...spec.inputs, ...chosen.inputs }) as I;
+  requirePackages(spec.name, inputs);
   const self: Package<O, I, S, Out> = {
     _tag: "Package",
     name: spec.name,
@@ -277,13 +279,37 @@ function checkedInputs<Changed extends Packages>(
   throw new RecipeError({
     _tag: "BadRecipe",
     reason: `${spec.name} has no input named ${unknown}`,
-    remedy: `its inputs are ${known.join(", ") || "none"}`,
+    remedy: known.length > 0 ? `its inputs are ${known.join(", ")}` : `${spec.name} has no inputs`,
   });
 }
 
-/** `<name>-<version>`, or the name alone. */
-export const fullName = (spec: { readonly name: string; readonly version?: string | undefined }): string =>
-  spec.version === undefined ? spec.name : `${spec.name}-${spec.version}`;
+/** Whatever came past the type checker. */
+function requirePackages(of: string, inputs: Packages): void {
+  for (const [name, input] of Object.entries<unknown>(inputs)) {
+    if (isRecord(input) && "_tag" in input && input._tag === "Package") continue;
+    throw new RecipeError({
+      _tag: "BadRecipe",
+      reason: `the input ${name} of ${of} is no package`,
+      remedy: "give the package itself: what its recipe exports by default",
+    });
+  }
+}
+
+/** `<name>-<version>`, or the name alone. Throws `BadRecipe` for what no store path could be called. */
+export function fullName({ name, version }: { readonly name: string; readonly version?: string | undefined }): string {
+  const full = version === undefined ? name : `${name}-${version}`;
+  if (typeof name === "string" && isStoreName(full)) return full;
+  throw badName(full);
+}
+
+/** Of a package, or of one of its outputs. */
+export const badName = (name: unknown): RecipeError =>
+  new RecipeError({
+    _tag: "BadRecipe",
+    reason: `${JSON.stringify(name)} cannot be part of a store path`,
+    remedy:
+      "use letters, digits and + - . _ ? = in name, version and outputs, at most 200 in all, not starting with a dot",
+  });
 
 /** Content-addressed outputs of these names. */
 export const contentAddressed = (names: readonly string[]): Record<string, OutputSpec> =>
