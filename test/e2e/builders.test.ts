@@ -1,5 +1,6 @@
 /** The builders on small projects of a user's own: what a recipe of a few lines gets without a flag set by hand. */
-import { existsSync, readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { cab, realise, removeFolder, temporaryFolder, workspace } from "./support.ts";
@@ -65,6 +66,42 @@ test("a program finds a CMake library's headers, pkg-config file and shared obje
   expect(readdirSync(greet)).toEqual(["lib"]);
   expect(existsSync(join(dev, "include/greet.h"))).toBe(true);
   expect(existsSync(join(dev, "lib/pkgconfig/greet.pc"))).toBe(true);
+});
+
+test("a source from a git repository builds like any other", async () => {
+  const repository = join(folder, "hello.git");
+  const own = workspace(join(folder, "from-git"), {
+    "derivations/hello.ts": `import { gitSource, sh } from "@cab/core";
+import { make } from "@cab/derivations/lib/make.ts";
+
+export default make({
+  name: "hello",
+  version: "1.0",
+  source: ({ version }) => gitSource({ url: "file://${repository}", ref: \`v\${version}\` }),
+  outputs: [],
+  configure: () => sh\`test -x generate && test -L LICENCE\`,
+  install: ({ out }) => ["install", \`PREFIX=\${out}\`],
+});
+`,
+    "../hello.git/Makefile":
+      "hello:\n\t./generate > hello\n\ninstall: hello\n\tmkdir -p $(PREFIX)/share\n\tcp hello $(PREFIX)/share\n",
+    "../hello.git/generate": "#!/bin/sh\necho generated\n",
+  });
+  chmodSync(join(repository, "generate"), 0o755);
+  symlinkSync("Makefile", join(repository, "LICENCE"));
+  const git = (...args: string[]): Buffer =>
+    execFileSync("git", ["-C", repository, "-c", "user.name=a", "-c", "user.email=a@example.org", ...args]);
+  for (const args of [
+    ["init", "-q"],
+    ["add", "."],
+    ["commit", "-q", "-m", "x"],
+    ["tag", "v1.0"],
+  ])
+    git(...args);
+  expect(await cab(["lock"], { root, cwd: own })).toMatchObject({ code: 0 });
+  const { outputs } = await realise(["hello"], { root, cwd: own });
+  const out = join(root, "store", outputs.hello?.out?.slice("/cab/store/".length) ?? "");
+  expect(readFileSync(join(out, "share/hello"), "utf8")).toBe("generated\n");
 });
 
 test("an option or input that a package does not have does not evaluate, and the message says what it has", async () => {

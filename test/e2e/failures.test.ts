@@ -123,7 +123,7 @@ describe("downloads", () => {
     recipes(
       { "it.ts": `import { fetchUrl } from "@cab/core";\nexport default fetchUrl("https://upstream.invalid/it");\n` },
       {
-        "cab.lock": `{"version":1,"pins":{\n"https://upstream.invalid/it": {"url":${JSON.stringify(url)},"size":${content.length},"sha256":"${digest}"}\n}}\n`,
+        "cab.lock": `{\n"https://upstream.invalid/it": {"url":${JSON.stringify(url)},"size":${content.length},"sha256":"${digest}"},\n"version":1}\n`,
       },
     );
 

@@ -86,6 +86,12 @@ export function buildText(cause: BuildFailure): string {
       return "stopped";
     case "SandboxForbidden":
       return `this host does not let cab make a sandbox: ${cause.reason}\n${cause.remedy}`;
+    case "ProgramMissing":
+      return `this host has no ${cause.program}, which this needs\ninstall it; on Debian: apt install ${cause.package}`;
+    case "GitFailed":
+      return [`git cannot get it from ${cause.url}:`, ...cause.reason.split("\n").map((line) => `  ${line}`)].join(
+        "\n",
+      );
     case "FetchFailed":
       return ["no place gave the file:", ...cause.attempts.map(({ url, reason }) => `  ${url}: ${reason}`)].join("\n");
     case "DigestMismatch":
@@ -93,7 +99,7 @@ export function buildText(cause: BuildFailure): string {
         `${cause.url} is not what was pinned`,
         `expected: ${cause.algo} ${cause.expected}`,
         `received: ${cause.algo} ${cause.actual} (${cause.bytes} bytes)`,
-        "if upstream really changed it, look why, then pin it anew: cab lock",
+        "if upstream really changed it, look why, then pin it anew: cab lock --update NAME",
       ].join("\n");
     case "BadArchive":
       return `${cause.archive}${cause.entry === null ? "" : `, entry ${JSON.stringify(cause.entry)}`}: ${cause.reason}\nnothing of it was kept`;

@@ -23,7 +23,7 @@ import {
   findWorkspaces,
   memoFiles,
 } from "@cab/evaluator";
-import type { Executor, ExecutorOptions, PinHost } from "@cab/executor";
+import type { Executor, ExecutorOptions, Pinning } from "@cab/executor";
 import { hostFacts, isPrivileged } from "@cab/executor/host-facts";
 import { openStore, type Store } from "@cab/store";
 import * as E from "fp-ts/lib/Either.js";
@@ -46,6 +46,9 @@ export function hostSystem(): System {
   if (!isSystem(system)) throw new Error(`BUG: the launcher let ${system} through`);
   return system;
 }
+
+/** What Debian calls this machine's architecture. */
+export const debianArchitecture = (): string => (process.arch === "x64" ? "amd64" : process.arch);
 
 /** What recipes import, and the compiler that checks them. */
 export const recipeProject = () => ({
@@ -162,11 +165,17 @@ const workspaceRoots = (host: Host, root: string): Readonly<Record<string, strin
     : Object.fromEntries(workspaces.right.map((workspace) => [workspace.id, workspace.root]));
 };
 
-/** What pinning uses of the network, configured as builds' downloads are. */
-export async function pinHost(host: Host, workspace: WorkspaceSettings): Promise<PinHost> {
-  const { network } = await import("@cab/executor");
-  return {
-    network: network(host.env),
+/** Looks up what recipes fetch, with the network configured as for builds' downloads. */
+export async function withPinning<A>(
+  host: Host,
+  workspace: WorkspaceSettings,
+  use: (pinning: Pinning) => Promise<A>,
+): Promise<A> {
+  const { DEFAULT_PATIENCE, gitHost, network, openPinning } = await import("@cab/executor");
+  const opened = network(host.env);
+  const pinning = openPinning({
+    network: opened,
+    git: gitHost(host.env, DEFAULT_PATIENCE),
     signal: host.signal,
     debianMirrors: debianMirrors(host, workspace),
     aptDir: "/etc/apt",
@@ -177,7 +186,13 @@ export async function pinHost(host: Host, workspace: WorkspaceSettings): Promise
     },
     onUnverified: (suite) =>
       host.err(`warning: this host has no gpgv or no keys of Debian's, so the signature of ${suite} was not checked\n`),
-  };
+  });
+  try {
+    return await use(pinning);
+  } finally {
+    pinning.close();
+    await opened.close();
+  }
 }
 
 /** This host's own before the workspace's. */

@@ -56,6 +56,10 @@ export type BuildFailure =
   | { readonly _tag: "Cancelled" }
   /** Namespaces or mounts are refused by this host. */
   | { readonly _tag: "SandboxForbidden"; readonly reason: string; readonly remedy: string }
+  /** Something that cab runs is not installed; `package` is what Debian calls it. */
+  | { readonly _tag: "ProgramMissing"; readonly program: string; readonly package: string }
+  /** A repository does not give what was asked of it. `reason` is git's, or ours, and may have several lines. */
+  | { readonly _tag: "GitFailed"; readonly url: string; readonly reason: string }
   | { readonly _tag: "FetchFailed"; readonly attempts: readonly FetchAttempt[] }
   | {
       readonly _tag: "DigestMismatch";

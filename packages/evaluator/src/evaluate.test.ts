@@ -105,6 +105,7 @@ export default thing("other", zlib, npmPackage({ package: "left-pad", version: "
     expect(await collectFetches(options, "all")()).toEqual({
       _tag: "Right",
       right: {
+        roots: ["app", "other", "zlib"].map((name) => ({ name, drv: expect.stringMatching(/^[0-9a-f]{64}$/) })),
         fetches: [
           {
             key: LOCKED_URL,
@@ -122,6 +123,27 @@ export default thing("other", zlib, npmPackage({ package: "left-pad", version: "
         settings: NO_SETTINGS,
       },
     });
+  });
+});
+
+describe("collecting from several workspaces", () => {
+  it("means the first one's recipes by all, and reads edited files as they would be", async () => {
+    const shipped = temporaryFolder();
+    writeFiles(shipped, { "x.ts": 'import { fetchUrl } from "@cab/core";\nexport default fetchUrl("https://x/");\n' });
+    const { options, root } = workspaceOf(APP, { shipped });
+    const found = async (edits?: ReadonlyMap<string, string>) => {
+      const collected = await collectFetches(options, "all", edits)();
+      return isRight(collected) ? collected.right : expect.fail("expected fetches");
+    };
+    const before = await found();
+    expect(before.fetches.map(({ key }) => key)).toEqual([LOCKED_URL]);
+    const edited = APP["derivations/zlib.ts"].replace(LOCKED_URL, "https://example.org/new");
+    const after = await found(new Map([[`${root}/derivations/zlib.ts`, edited]]));
+    expect(after.fetches.map(({ key, pinned }) => [key, pinned])).toEqual([["https://example.org/new", false]]);
+    expect(after.roots.map(({ name, drv }, i) => [name, drv === before.roots[i]?.drv])).toEqual([
+      ["app", false],
+      ["zlib", false],
+    ]);
   });
 });
 

@@ -6,9 +6,11 @@ import type { Derivation, DrvHash, PackageOptions, Platform, WorkspaceSettings }
 import { type Either, isLeft, right } from "fp-ts/lib/Either.js";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import { type EvaluatorFailure, type Notice, orUnreadable } from "./failure.ts";
-import type { CollectedFetches, FreshOptions } from "./fresh.ts";
-import { type MemoKey, type MemoRecord, type MemoStore, recall, recallGraph, remember, rememberGraph } from "./memo.ts";
-import { suspectsAmong } from "./stamps.ts";
+import type { Collected, FreshOptions } from "./fresh.ts";
+import { type MemoKey, type MemoRecord, type MemoStore, recall, recallValue, remember, rememberValue } from "./memo.ts";
+import type { Edits } from "./observe.ts";
+import { type Read, suspectsAmong } from "./stamps.ts";
+import type { UsedPins } from "./used-pins.ts";
 import { findWorkspaces, type WorkspaceOptions, type Workspaces } from "./workspace.ts";
 
 export interface EvaluatorOptions extends WorkspaceOptions {
@@ -33,7 +35,9 @@ export type MemoOutcome =
   /** Never evaluated so, or the memo was evicted or damaged. */
   | { readonly _tag: "Absent" }
   /** The first file or folder that is no longer what was read. */
-  | { readonly _tag: "Changed"; readonly path: string };
+  | { readonly _tag: "Changed"; readonly path: string }
+  /** The first pin that the lock files no longer give as it was used. */
+  | { readonly _tag: "PinChanged"; readonly key: string };
 
 export type DerivationLookup = (hash: DrvHash) => Derivation | undefined;
 
@@ -60,7 +64,7 @@ async function evaluation(
   const workspaces = findWorkspaces(options);
   if (isLeft(workspaces)) return workspaces;
   const key = memoKey(options, workspaces.right, names);
-  const remembered = await recalled(options, key);
+  const remembered = await recalled(options, workspaces.right, key);
   if (remembered._tag === "Hit") {
     const { record } = remembered;
     const derivations = () => orUnreadable(() => derivationsOf(options, workspaces.right, key, record));
@@ -72,18 +76,22 @@ async function evaluation(
   return right(evaluationOf(names, record, () => decoded(graph), remembered));
 }
 
-/** Every fetch that the recipes need, pinned or not: what `cab lock` works on. Uses no memo. */
+/**
+ * Every fetch that the recipes need, pinned or not: what `cab lock` works on. "all" are those of the first workspace, with
+ * whatever they use of the others. With edits, as if those files read so. Uses no memo.
+ */
 export const collectFetches =
   (
     options: Omit<EvaluatorOptions, "memo" | "version">,
     names: readonly string[] | "all",
-  ): TaskEither<EvaluatorFailure, CollectedFetches> =>
+    edits?: Edits,
+  ): TaskEither<EvaluatorFailure, Collected> =>
   () =>
     orUnreadable(async () => {
       const workspaces = findWorkspaces(options);
       if (isLeft(workspaces)) return workspaces;
       const { collectFresh } = await import("./fresh.ts");
-      return collectFresh(freshOptions(options, workspaces.right), names);
+      return collectFresh({ ...freshOptions(options, workspaces.right), edits }, names);
     });
 
 /** The options of the packages below these recipes, and who chose their values. Uses no memo. */
@@ -133,16 +141,27 @@ const memoKey = (
 
 type Recalled = { readonly _tag: "Hit"; readonly record: MemoRecord } | Exclude<MemoOutcome, { readonly _tag: "Hit" }>;
 
-async function recalled({ memo, now }: EvaluatorOptions, key: MemoKey): Promise<Recalled> {
+async function recalled({ memo, now }: EvaluatorOptions, workspaces: Workspaces, key: MemoKey): Promise<Recalled> {
   const record = recall(memo, key);
   if (record === undefined) return { _tag: "Absent" };
-  if (suspectsAmong(record.reads).length === 0) return { _tag: "Hit", record };
+  const isLockMoved = suspectsAmong(record.locks).length > 0;
+  if (!isLockMoved && suspectsAmong(record.reads).length === 0) return { _tag: "Hit", record };
   const { recheck } = await import("./observe.ts");
   const checked = recheck(record.reads, now);
-  if (checked._tag === "Changed") return checked;
-  // Touched, or checked out again with the same bytes: the next time the stamps alone suffice.
-  await remember(memo, key, { ...record, reads: checked.reads });
+  if (checked._tag !== "Same") return checked;
+  const locks = isLockMoved ? await recheckedLocks() : record.locks;
+  if ("_tag" in locks) return locks;
+  // Touched, checked out again with the same bytes, or pins that others use: the next time the stamps alone suffice.
+  await remember(memo, key, { ...record, reads: checked.reads, locks });
   return { _tag: "Hit", record };
+
+  async function recheckedLocks(): Promise<readonly Read[] | Exclude<Recalled, { readonly _tag: "Hit" }>> {
+    const value = recallValue(memo, "pins", record?.pins ?? "");
+    if (value === undefined) return { _tag: "Absent" };
+    const { recheckPins } = await import("./used-pins.ts");
+    const found = recheckPins(workspaces, JSON.parse(Buffer.from(value).toString()) as UsedPins, now);
+    return found._tag === "Same" ? found.locks : found;
+  }
 }
 
 const freshOptions = (
@@ -166,8 +185,12 @@ async function evaluatedAfresh(
   const { evaluateFresh } = await import("./fresh.ts");
   const fresh = await evaluateFresh(freshOptions(options, workspaces), key.names);
   if (isLeft(fresh)) return fresh;
-  const { roots, settings, graph, notices, reads } = fresh.right;
-  const record = { roots, settings, notices, graph: await rememberGraph(options.memo, graph), reads };
+  const { graph, pins, ...rest } = fresh.right;
+  const record = {
+    ...rest,
+    graph: await rememberValue(options.memo, "graph", graph),
+    pins: await rememberValue(options.memo, "pins", Buffer.from(JSON.stringify(pins))),
+  };
   await remember(options.memo, key, record);
   return right({ record, graph });
 }
@@ -179,7 +202,7 @@ async function derivationsOf(
   key: MemoKey,
   record: MemoRecord,
 ): Promise<Either<EvaluatorFailure, DerivationLookup>> {
-  const graph = recallGraph(options.memo, record.graph);
+  const graph = recallValue(options.memo, "graph", record.graph);
   if (graph !== undefined) return decoded(graph);
   const fresh = await evaluatedAfresh(options, workspaces, key);
   return isLeft(fresh) ? fresh : decoded(fresh.right.graph);

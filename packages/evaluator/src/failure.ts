@@ -67,10 +67,20 @@ export type EvaluatorFailure =
       readonly stack: readonly StackFrame[];
     }
   /** Core refused what a recipe says. */
-  | { readonly _tag: "RecipeRefused"; readonly failure: EvaluationFailure; readonly place: Place | null }
+  | {
+      readonly _tag: "RecipeRefused";
+      readonly failure: Exclude<EvaluationFailure, { readonly _tag: "NotLocked" }>;
+      readonly place: Place | null;
+    }
   /** A recipe asked for what is not the same everywhere and always. */
   | { readonly _tag: "Impure"; readonly what: string; readonly remedy: string; readonly place: Place | null }
   | { readonly _tag: "TimedOut"; readonly seconds: number; readonly place: Place | null }
+  /** Everything that the recipes fetch without a pin; `place` is where the first of it is. */
+  | {
+      readonly _tag: "NotLocked";
+      readonly missing: readonly { readonly key: string; readonly wantedBy: readonly string[] }[];
+      readonly place: Place | null;
+    }
   | { readonly _tag: "BadLock"; readonly file: string; readonly line: number; readonly reason: string }
   | {
       readonly _tag: "LocalMissing";

@@ -5,19 +5,20 @@
 import type { FetchRequest, PackageOptions, Platform, WorkspaceSettings } from "@cab/core";
 import { fetchKey } from "@cab/core";
 import { type Either, isLeft, left, right } from "fp-ts/lib/Either.js";
-import { bundleRecipes } from "./bundle.ts";
+import { type Bundle, bundleRecipes } from "./bundle.ts";
 import { typeFailure } from "./check-types.ts";
 import type { EvaluatorFailure, Notice } from "./failure.ts";
-import { localReader } from "./local.ts";
+import { type LocalReader, localReader } from "./local.ts";
 import { type Pins, readLocks } from "./lock.ts";
 import type { Root } from "./memo.ts";
-import { type ReadLog, readLog } from "./observe.ts";
+import { type Edits, readLog } from "./observe.ts";
 import { bundlePositions } from "./positions.ts";
 import { runInRealm } from "./realm.ts";
-import type { RealmInput, RealmReport } from "./realm-program.ts";
+import type { CollectedRecipe, RealmInput, RealmReport } from "./realm-program.ts";
 import { chooseRecipes, configOf } from "./recipes.ts";
 import type { Read } from "./stamps.ts";
 import { failureOf } from "./thrown.ts";
+import { type UsedPins, usedPins } from "./used-pins.ts";
 import type { Workspaces } from "./workspace.ts";
 
 export interface FreshOptions {
@@ -28,6 +29,7 @@ export interface FreshOptions {
   readonly timeLimitSeconds: number;
   readonly typescript: string;
   readonly checkTypes: boolean;
+  readonly edits?: Edits | undefined;
 }
 
 export interface Fresh {
@@ -37,6 +39,9 @@ export interface Fresh {
   readonly graph: Uint8Array;
   readonly notices: readonly Notice[];
   readonly reads: readonly Read[];
+  /** Reads of lock files, of which only the used pins count. */
+  readonly locks: readonly Read[];
+  readonly pins: UsedPins;
 }
 
 /** One fetch that an evaluation needs. */
@@ -49,7 +54,9 @@ export interface CollectedFetch {
   readonly wantedBy: readonly string[];
 }
 
-export interface CollectedFetches {
+export interface Collected {
+  /** DrvHashes; what is not pinned counts as a fetch of nothing. */
+  readonly roots: readonly Root[];
   readonly fetches: readonly CollectedFetch[];
   readonly settings: WorkspaceSettings;
 }
@@ -58,12 +65,17 @@ export async function evaluateFresh(
   options: FreshOptions,
   names: readonly string[],
 ): Promise<Either<EvaluatorFailure, Fresh>> {
-  const log = readLog(options.now);
-  const outcome = await run(options, names, log, "derivations");
-  if (isLeft(outcome)) return outcome;
-  const { report, graph, notices } = outcome.right;
+  const prepared = await prepare(options, names);
+  if (isLeft(prepared)) return prepared;
+  const { notices, pins, reads } = prepared.right;
+  const outcome = await run(options, prepared.right, "derivations");
+  if (isLeft(outcome)) {
+    return outcome.left._tag === "NotLocked" ? allUnpinned(options, prepared.right, outcome.left) : outcome;
+  }
+  const { report, graph } = outcome.right;
   if (report._tag !== "Evaluated" || graph === null) throw new Error(`BUG: the realm reported ${report._tag}`);
-  return right({ roots: report.roots, settings: report.settings, graph, notices, reads: log.reads() });
+  const { roots, settings } = report;
+  return right({ roots, settings, graph, notices, ...reads(), pins: usedPins(report.pins, pins) });
 }
 
 /** The options of every package below the recipes, in the order in which they were met, each package's once. */
@@ -71,7 +83,9 @@ export async function optionsFresh(
   options: FreshOptions,
   names: readonly string[],
 ): Promise<Either<EvaluatorFailure, PackageOptions[]>> {
-  const outcome = await run(options, names, readLog(options.now), "options");
+  const prepared = await prepare(options, names);
+  if (isLeft(prepared)) return prepared;
+  const outcome = await run(options, prepared.right, "options");
   if (isLeft(outcome)) return outcome;
   const { report } = outcome.right;
   if (report._tag !== "Options") throw new Error(`BUG: the realm reported ${report._tag}`);
@@ -82,41 +96,69 @@ export async function optionsFresh(
 export async function collectFresh(
   options: FreshOptions,
   names: readonly string[] | "all",
-): Promise<Either<EvaluatorFailure, CollectedFetches>> {
-  const outcome = await run(options, names, readLog(options.now), "fetches");
+): Promise<Either<EvaluatorFailure, Collected>> {
+  const prepared = await prepare(options, names);
+  return isLeft(prepared) ? prepared : collect(options, prepared.right);
+}
+
+async function collect(options: FreshOptions, prepared: Prepared): Promise<Either<EvaluatorFailure, Collected>> {
+  const outcome = await run(options, prepared, "fetches");
   if (isLeft(outcome)) return outcome;
-  const { report, pins } = outcome.right;
+  const { report } = outcome.right;
   if (report._tag !== "Fetches") throw new Error(`BUG: the realm reported ${report._tag}`);
+  const { recipes, settings } = report;
+  const roots = recipes.map(({ name, drv }) => ({ name, drv }));
+  return right({ roots, fetches: fetchesOf(recipes, prepared.pins), settings });
+}
+
+function fetchesOf(recipes: readonly CollectedRecipe[], pins: Pins): CollectedFetch[] {
   const found = new Map<string, { request: FetchRequest; wantedBy: Set<string> }>();
-  for (const { request, recipe } of report.fetches) {
-    const key = fetchKey(request);
-    const known = found.get(key);
-    if (known === undefined) found.set(key, { request, wantedBy: new Set([recipe]) });
-    else known.wantedBy.add(recipe);
+  for (const { name, fetches } of recipes) {
+    for (const request of fetches) {
+      const key = fetchKey(request);
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { request, wantedBy: new Set([name]) });
+      else known.wantedBy.add(name);
+    }
   }
-  const fetches = [...found].map(([key, { request, wantedBy }]) => ({
+  return [...found].map(([key, { request, wantedBy }]) => ({
     key,
     request,
     pinned: key in pins,
     wantedBy: [...wantedBy],
   }));
-  return right({ fetches, settings: report.settings });
 }
 
-interface Outcome {
-  readonly report: RealmReport;
-  readonly graph: Uint8Array | null;
+/** An evaluation ends at the first fetch without a pin; this names all of them. */
+async function allUnpinned(
+  options: FreshOptions,
+  prepared: Prepared,
+  first: Extract<EvaluatorFailure, { readonly _tag: "NotLocked" }>,
+): Promise<Either<EvaluatorFailure, never>> {
+  const collected = await collect(options, prepared);
+  if (isLeft(collected)) return collected;
+  const missing = collected.right.fetches.filter(({ pinned }) => !pinned);
+  return left({ ...first, missing: missing.map(({ key, wantedBy }) => ({ key, wantedBy })) });
+}
+
+/** What an evaluation needs before it runs. */
+interface Prepared {
   readonly notices: readonly Notice[];
   readonly pins: Pins;
+  readonly bundle: Bundle;
+  readonly local: LocalReader;
+  readonly checkTypes: () => Promise<Either<EvaluatorFailure, void>>;
+  /** What has been read so far. */
+  readonly reads: () => Pick<Fresh, "reads" | "locks">;
 }
 
-async function run(
+async function prepare(
   options: FreshOptions,
   names: readonly string[] | "all",
-  log: ReadLog,
-  wanted: RealmInput["wanted"],
-): Promise<Either<EvaluatorFailure, Outcome>> {
-  const { workspaces, coreEntry, platform, timeLimitSeconds, typescript } = options;
+): Promise<Either<EvaluatorFailure, Prepared>> {
+  const { workspaces, coreEntry, timeLimitSeconds, typescript, now, edits } = options;
+  const log = readLog(now, edits);
+  const lockLog = readLog(now, edits);
   const chosen = chooseRecipes(workspaces, names, log);
   if (isLeft(chosen)) return chosen;
   const { recipes, notices } = chosen.right;
@@ -127,26 +169,42 @@ async function run(
     const checked = await checkTypes();
     if (isLeft(checked)) return checked;
   }
-  const pins = readLocks(workspaces, log);
+  const pins = readLocks(workspaces, lockLog);
   if (isLeft(pins)) return pins;
   const bundle = await bundleRecipes({ workspaces, recipes, config, coreEntry, log });
   if (isLeft(bundle)) return bundle;
-  const outcome = await runInRealm({
-    code: bundle.right.code,
-    input: { platform, pins: pins.right, wanted },
+  return right({
+    notices,
+    pins: pins.right,
+    bundle: bundle.right,
     local: localReader(workspaces, log),
-    timeLimitSeconds,
+    checkTypes,
+    reads: () => ({ reads: log.reads(), locks: lockLog.reads() }),
   });
+}
+
+interface Outcome {
+  readonly report: RealmReport;
+  readonly graph: Uint8Array | null;
+}
+
+async function run(
+  options: FreshOptions,
+  { bundle, pins, local, checkTypes }: Prepared,
+  wanted: RealmInput["wanted"],
+): Promise<Either<EvaluatorFailure, Outcome>> {
+  const { platform, timeLimitSeconds } = options;
+  const outcome = await runInRealm({ code: bundle.code, input: { platform, pins, wanted }, local, timeLimitSeconds });
   if (outcome._tag === "TimedOut") {
-    const place = bundlePositions(bundle.right).placeAmong(outcome.positions);
+    const place = bundlePositions(bundle).placeAmong(outcome.positions);
     return left({ _tag: "TimedOut", seconds: timeLimitSeconds, place });
   }
   const { report, graph } = outcome;
-  if (report._tag === "Threw") return left(failureOf(report.thrown, bundlePositions(bundle.right)));
+  if (report._tag === "Threw") return left(failureOf(report.thrown, bundlePositions(bundle)));
   // What the policy says is known by now only.
   if (report._tag === "Evaluated" && report.settings.checkTypes && !options.checkTypes) {
     const checked = await checkTypes();
     if (isLeft(checked)) return checked;
   }
-  return right({ report, graph, notices, pins: pins.right });
+  return right({ report, graph });
 }

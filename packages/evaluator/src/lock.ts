@@ -1,15 +1,16 @@
 /**
- * `cab.lock`: which bytes every fetch means. JSON with one pin a line, sorted by the UTF-8 bytes of its key, so that
- * two branches merge line by line:
+ * `cab.lock`: which bytes every fetch means. JSON with one pin a line, sorted by the UTF-8 bytes of its key:
  *
- *     {"version":1,"pins":{
- *     "npm:left-pad@1.3.0": {"url":"mirror://npm/…","size":2345,"sha512":"…"}
- *     }}
+ *     {
+ *     "git:https://example.org/x.git#v1": {"commit":"5f1d…","tree":"9b0c…"},
+ *     "npm:left-pad@1.3.0": {"url":"mirror://npm/…","size":2345,"sha512":"81b6…"},
+ *     "version":1}
  *
- * Exactly this layout is read, since nothing but `cab lock` writes it. Knows nothing of downloading.
+ * What is no pin stands behind them, so that every pin's line ends alike and two branches merge line by line. Exactly
+ * this layout is read, since nothing but `cab lock` writes it. Knows nothing of downloading.
  */
 import { join } from "node:path";
-import { compareUtf8, type Pin, sortedKeys } from "@cab/core";
+import { compareUtf8, isCommit, isGitKey, type Pin, sortedKeys } from "@cab/core";
 import { type Either, isLeft, left, right } from "fp-ts/lib/Either.js";
 import type { EvaluatorFailure } from "./failure.ts";
 import type { ReadLog } from "./observe.ts";
@@ -22,16 +23,23 @@ export const LOCK_FILE = "cab.lock";
 
 export const lockFile = ({ root }: Workspace): string => join(root, LOCK_FILE);
 
-const HEAD = '{"version":1,"pins":{';
-const TAIL = "}}";
+const HEAD = "{";
+const TAIL = '"version":1}';
 
-export function renderLock(pins: Pins): string {
-  const lines = sortedKeys(pins).map((key) => {
-    const { url, size, algo, digest } = pins[key] as Pin;
-    return `${JSON.stringify(key)}: ${JSON.stringify({ url, size, [algo]: digest })}`;
-  });
-  return `${[HEAD, ...(lines.length > 0 ? [lines.join(",\n")] : []), TAIL].join("\n")}\n`;
-}
+export const renderLock = (pins: Pins): string =>
+  [HEAD, ...sortedKeys(pins).map((key) => `${JSON.stringify(key)}: ${pinText(pins[key] as Pin)},`), TAIL, ""].join(
+    "\n",
+  );
+
+/** One pin as its line has it: equal texts are equal pins. */
+export const pinText = (pin: Pin): string =>
+  JSON.stringify(
+    pin._tag === "Git"
+      ? { commit: pin.commit, tree: pin.digest }
+      : { url: pin.url, size: pin.size, [pin.algo]: pin.digest },
+  );
+
+const EXPECTED = 'expected "<key>": {"url":…,"size":…,"sha256" or "sha512":…} or {"commit":…,"tree":…}, and a comma';
 
 /** `file` is how a failure names the lock. */
 export function parseLock(text: string, file: string): Either<EvaluatorFailure, Pins> {
@@ -42,15 +50,12 @@ export function parseLock(text: string, file: string): Either<EvaluatorFailure, 
   if (conflict !== -1) return bad(conflict + 1, "an unresolved merge conflict");
   if (lines[0] !== HEAD) return bad(1, `expected ${HEAD}`);
   if (lines.pop() !== "") return bad(lines.length + 1, "expected a newline at the end");
-  if (lines.length < 2 || lines.pop() !== TAIL) return bad(lines.length + 1, `expected ${TAIL} in the last line`);
+  if (lines.pop() !== TAIL) return bad(lines.length + 1, `expected ${TAIL} in the last line`);
   const pins: Record<string, Pin> = Object.create(null) as Record<string, Pin>;
   let previous: string | undefined;
   for (let i = 1; i < lines.length; i++) {
-    const line = lines[i] as string;
-    const isLast = i === lines.length - 1;
-    if (line.endsWith(",") === isLast) return bad(i + 1, isLast ? "a comma behind the last pin" : "expected a comma");
-    const entry = parsePin(isLast ? line : line.slice(0, -1));
-    if (entry === undefined) return bad(i + 1, 'expected "<key>": {"url":…,"size":…,"sha256" or "sha512":…}');
+    const entry = parsePin(lines[i] as string);
+    if (entry === undefined) return bad(i + 1, EXPECTED);
     if (previous !== undefined && compareUtf8(previous, entry.key) >= 0) {
       return bad(i + 1, previous === entry.key ? `${entry.key} is pinned twice` : `${entry.key} is out of order`);
     }
@@ -61,19 +66,31 @@ export function parseLock(text: string, file: string): Either<EvaluatorFailure, 
 }
 
 function parsePin(line: string): { key: string; pin: Pin } | undefined {
-  const [, quotedKey, body] = /^("(?:[^"\\]|\\.)*"): (\{.*\})$/.exec(line) ?? [];
+  const [, quotedKey, body] = /^("(?:[^"\\]|\\.)*"): (\{.*\}),$/.exec(line) ?? [];
   const key = parseJson(quotedKey);
   const value = parseJson(body);
   if (typeof key !== "string" || typeof value !== "object" || value === null) return undefined;
+  const pin = isGitKey(key) ? gitPin(value) : filePin(value);
+  return pin && { key, pin };
+}
+
+function gitPin(value: object): Pin | undefined {
+  const { commit, tree, ...others } = value as Record<string, unknown>;
+  if (typeof commit !== "string" || !isCommit(commit) || !isDigest(tree, 64)) return undefined;
+  return Object.keys(others).length > 0 ? undefined : { _tag: "Git", commit, digest: tree };
+}
+
+function filePin(value: object): Pin | undefined {
   const { url, size, ...digests } = value as Record<string, unknown>;
   const [algo, ...others] = Object.keys(digests);
   if (typeof url !== "string" || typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return undefined;
   if ((algo !== "sha256" && algo !== "sha512") || others.length > 0) return undefined;
   const digest = digests[algo];
-  const length = algo === "sha256" ? 64 : 128;
-  if (typeof digest !== "string" || digest.length !== length || !/^[0-9a-f]*$/.test(digest)) return undefined;
-  return { key, pin: { url, size, algo, digest } };
+  return isDigest(digest, algo === "sha256" ? 64 : 128) ? { _tag: "File", url, size, algo, digest } : undefined;
 }
+
+const isDigest = (value: unknown, length: number): value is string =>
+  typeof value === "string" && value.length === length && /^[0-9a-f]*$/.test(value);
 
 function parseJson(text: string | undefined): unknown {
   try {
@@ -84,11 +101,14 @@ function parseJson(text: string | undefined): unknown {
   }
 }
 
-/** The pins of all workspaces; the user's win. A workspace without a lock file pins nothing. */
-export function readLocks(workspaces: Workspaces, log: ReadLog): Either<EvaluatorFailure, Pins> {
+/** The pins of all these workspaces; the first one's win. A workspace without a lock file pins nothing. */
+export function readLocks(
+  workspaces: Workspaces,
+  { readFile }: Pick<ReadLog, "readFile">,
+): Either<EvaluatorFailure, Pins> {
   const pins: Record<string, Pin> = Object.create(null) as Record<string, Pin>;
   for (const workspace of [...workspaces].reverse()) {
-    const bytes = log.readFile(lockFile(workspace));
+    const bytes = readFile(lockFile(workspace));
     if (bytes === undefined) continue;
     const parsed = parseLock(bytes.toString(), displayFile(workspace, LOCK_FILE));
     if (isLeft(parsed)) return parsed;

@@ -13,7 +13,15 @@ import { join } from "node:path";
 import { isRight } from "fp-ts/lib/Either.js";
 import { describe, expect, it } from "vitest";
 import { memoFiles } from "./memo-files.ts";
-import { memoryMemo, temporaryFolder, USE_THING, workspaceOf } from "./testing/fixture.ts";
+import {
+  LOCKED_URL,
+  lockOf,
+  memoryMemo,
+  temporaryFolder,
+  USE_THING,
+  workspaceOf,
+  writeFiles,
+} from "./testing/fixture.ts";
 
 const APP = {
   "derivations/app.ts": `${USE_THING}
@@ -78,8 +86,6 @@ describe("an evaluation is remembered", () => {
       },
     ],
     ["which recipes there are", "derivations", (root) => writeFileSync(join(root, "derivations/new.ts"), "")],
-    ["the lock file", "cab.lock", (root) => writeFileSync(join(root, "cab.lock"), '{"version":1,"pins":{\n}}\n')],
-    ["a lock file that is gone", "cab.lock", (root) => unlinkSync(join(root, "cab.lock"))],
   ])("but not once this changed: %s", async (_, path, change) => {
     const workspace = workspaceOf(APP);
     await workspace.evaluation("app");
@@ -101,6 +107,55 @@ describe("an evaluation is remembered", () => {
     expect((await workspace.evaluation("app")).memo).toEqual(HIT);
   });
 
+  it("whatever happens to pins that it did not use, and not once one of its own changed", async () => {
+    const [used, other] = [LOCKED_URL, "https://example.org/other.tgz"];
+    const workspace = workspaceOf({
+      "derivations/app.ts": `${USE_THING}
+import { fetchUrl } from "@cab/core";
+export default thing("app", fetchUrl("${used}"));
+`,
+      "derivations/none.ts": `${USE_THING}\nexport default thing("none");\n`,
+    });
+    const outcome = async (lock: string | undefined, name = "app") => {
+      if (lock === undefined) unlinkSync(join(workspace.root, "cab.lock"));
+      else workspace.write({ "cab.lock": lock });
+      const result = await workspace.evaluate(name);
+      return isRight(result) ? result.right.memo : result.left._tag;
+    };
+    await workspace.evaluation("app");
+    await workspace.evaluation("none");
+    expect(await outcome(lockOf({ [used]: "a", [other]: "b" }))).toEqual(HIT);
+    expect(await outcome(lockOf({ [used]: "a", [other]: "c" }))).toEqual(HIT);
+    expect(await outcome(lockOf({ [used]: "d" }))).toEqual({ _tag: "PinChanged", key: used });
+    expect(await outcome(lockOf({ [used]: "d" }))).toEqual(HIT);
+    expect(await outcome("{\n")).toBe("BadLock");
+    expect(await outcome(lockOf({}))).toBe("NotLocked");
+    expect(await outcome(undefined)).toBe("NotLocked");
+    expect(await outcome(lockOf({ [used]: "d" }))).toEqual(HIT);
+    expect(await outcome(undefined, "none")).toEqual(HIT);
+  });
+
+  it("by the pins that count: the user's own before shipped ones", async () => {
+    const shipped = temporaryFolder();
+    writeFiles(shipped, { "cab.lock": lockOf({ [LOCKED_URL]: "b" }) });
+    const workspace = workspaceOf(
+      {
+        "derivations/app.ts": `${USE_THING}
+import { fetchUrl } from "@cab/core";
+export default thing("app", fetchUrl("${LOCKED_URL}"));
+`,
+      },
+      { shipped },
+    );
+    const { roots } = await workspace.evaluation("app");
+    writeFiles(shipped, { "cab.lock": lockOf({ [LOCKED_URL]: "c" }) });
+    expect((await workspace.evaluation("app")).memo).toEqual(HIT);
+    unlinkSync(join(workspace.root, "cab.lock"));
+    expect(await workspace.evaluation("app")).toMatchObject({ memo: { _tag: "PinChanged", key: LOCKED_URL } });
+    workspace.write({ "cab.lock": lockOf({ [LOCKED_URL]: "a" }) });
+    expect(await workspace.evaluation("app")).toMatchObject({ roots, memo: { _tag: "PinChanged", key: LOCKED_URL } });
+  });
+
   it("with stamps that were refreshed, so that the next hit rereads nothing", async () => {
     // A clock ahead makes every stamp an old one, which can be trusted.
     const workspace = workspaceOf(APP, { now: () => Date.now() + 60_000 });
@@ -117,7 +172,12 @@ describe("an evaluation is remembered", () => {
     const { evaluate } = await import("./evaluate.ts");
     const run = () => evaluate(counting, ["app"])();
     await run();
-    expect(puts.splice(0)).toHaveLength(2);
+    expect(puts.splice(0)).toHaveLength(3);
+    await run();
+    expect(puts).toEqual([]);
+    workspace.write({ "cab.lock": lockOf({ "https://example.org/other.tgz": "b" }) });
+    await run();
+    expect(puts.splice(0)).toHaveLength(1);
     await run();
     expect(puts).toEqual([]);
     utimesSync(join(workspace.root, "derivations/app.conf"), new Date(0), new Date(0));
@@ -190,7 +250,7 @@ describe("an evaluation is remembered", () => {
     const { memo, loadedByHit, loaded } = run();
     expect(memo).toBe("Hit");
     expect(loadedByHit.filter((url) => url.includes("packages/core"))).toEqual([]);
-    const costly = /esbuild|trace-mapping|node:(vm|crypto|inspector)|\/(fresh|observe)\.ts$/;
+    const costly = /esbuild|trace-mapping|node:(vm|crypto|inspector)|\/(fresh|observe|lock|used-pins)\.ts$/;
     expect(loaded.filter((url) => costly.test(url))).toEqual([]);
   });
 });

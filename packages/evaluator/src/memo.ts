@@ -1,6 +1,6 @@
 /**
  * The memo of evaluations: which derivations a request gave, under what was really read for it. A record is a small
- * text; the graph is a value of its own under its digest, so that a hit that needs only the roots does not read it. Both
+ * text; the graph and the pins are values of their own under their digests, so that a hit does not read them. All
  * are sealed with a checksum. Knows nothing of how an evaluation is made. Whatever is damaged or foreign counts as absent.
  */
 import type { WorkspaceSettings } from "@cab/core";
@@ -25,9 +25,13 @@ export interface MemoRecord {
   readonly roots: readonly Root[];
   readonly settings: WorkspaceSettings;
   readonly notices: readonly Notice[];
-  /** Hexadecimal SHA-256 of the graph's bytes. */
+  /** Digest of the graph's bytes, a value of its own. */
   readonly graph: string;
   readonly reads: readonly Read[];
+  /** The lock files, of which only the used pins count. */
+  readonly locks: readonly Read[];
+  /** Digest of the used pins, a value of its own: looked at only when a lock file's stamp has moved. */
+  readonly pins: string;
 }
 
 /** Everything that an evaluation depends on and that is not read from a file. */
@@ -42,46 +46,49 @@ export interface MemoKey {
 }
 
 /** Changes when the layout of a record does, or the meaning of a read's state. */
-const FORMAT = "cab-memo@3";
+const FORMAT = "cab-memo@4";
 
 const keyText = ({ roots, names, platform, coreEntry, cab, types, node }: MemoKey): string =>
   JSON.stringify([FORMAT, roots, names, platform, coreEntry, cab, types, node]);
 
 const recordName = (key: MemoKey): string => `${fingerprint(Buffer.from(keyText(key)))}.record`;
-const graphName = (digest: string): string => `${digest}.graph`;
 
 export function recall(store: MemoStore, key: MemoKey): MemoRecord | undefined {
   const text = openSealed(store.get(recordName(key)))?.toString() ?? "";
   const wanted = keyText(key);
   // The key stands in the record itself: its fingerprint in the name may collide.
   if (!text.startsWith(`${wanted}\n`)) return undefined;
-  const { roots, settings, notices, graph, reads } = JSON.parse(text.slice(wanted.length + 1)) as Stored;
-  return {
-    roots,
-    settings,
-    notices,
-    graph,
-    reads: reads.map(([path, listing, stamp, state]) => ({ path, listing, stamp, state })),
-  };
+  const { reads, locks, ...rest } = JSON.parse(text.slice(wanted.length + 1)) as Stored;
+  return { ...rest, reads: reads.map(fromStored), locks: locks.map(fromStored) };
 }
 
-type Stored = Omit<MemoRecord, "reads"> & { readonly reads: readonly [string, Listing, string | null, string][] };
+type StoredRead = readonly [path: string, listing: Listing, stamp: string | null, state: string];
+type Stored = Omit<MemoRecord, "reads" | "locks"> & {
+  readonly reads: readonly StoredRead[];
+  readonly locks: readonly StoredRead[];
+};
+
+const fromStored = ([path, listing, stamp, state]: StoredRead): Read => ({ path, listing, stamp, state });
+const toStored = ({ path, listing, stamp, state }: Read): StoredRead => [path, listing, stamp, state];
 
 export async function remember(store: MemoStore, key: MemoKey, record: MemoRecord): Promise<void> {
-  const reads = record.reads.map(({ path, listing, stamp, state }) => [path, listing, stamp, state]);
-  await store.put(recordName(key), sealed(Buffer.from(`${keyText(key)}\n${JSON.stringify({ ...record, reads })}`)));
+  const stored: Stored = { ...record, reads: record.reads.map(toStored), locks: record.locks.map(toStored) };
+  await store.put(recordName(key), sealed(Buffer.from(`${keyText(key)}\n${JSON.stringify(stored)}`)));
 }
 
-/** Keeps a graph and gives its digest. */
-export async function rememberGraph(store: MemoStore, graph: Uint8Array): Promise<string> {
+/** What a record names by its digest. */
+export type MemoValue = "graph" | "pins";
+
+/** Keeps a value and gives its digest, a hexadecimal SHA-256. */
+export async function rememberValue(store: MemoStore, kind: MemoValue, value: Uint8Array): Promise<string> {
   const { hash } = await import("node:crypto");
-  const digest = hash("sha256", graph, "hex");
-  await store.put(graphName(digest), sealed(graph));
+  const digest = hash("sha256", value, "hex");
+  await store.put(`${digest}.${kind}`, sealed(value));
   return digest;
 }
 
-export const recallGraph = (store: MemoStore, digest: string): Uint8Array | undefined =>
-  openSealed(store.get(graphName(digest)));
+export const recallValue = (store: MemoStore, kind: MemoValue, digest: string): Uint8Array | undefined =>
+  openSealed(store.get(`${digest}.${kind}`));
 
 const FINGERPRINT_LENGTH = 16;
 

@@ -34,8 +34,11 @@ export interface ReadLog {
  */
 const STAMP_GRANULE = 20;
 
+/** By absolute path: what is to be read instead of what the file holds. */
+export type Edits = ReadonlyMap<string, string>;
+
 /** `now` gives milliseconds since the epoch. */
-export function readLog(now: () => number): ReadLog {
+export function readLog(now: () => number, edits: Edits = new Map()): ReadLog {
   const reads = new Map<string, Read>();
   const look = (path: string, listing: Listing = "all"): Observed => {
     const { observed, read } = observe(path, listing, now);
@@ -44,6 +47,8 @@ export function readLog(now: () => number): ReadLog {
     return observed;
   };
   const readFile = (path: string): Buffer | undefined => {
+    const edited = edits.get(path);
+    if (edited !== undefined) return Buffer.from(edited);
     const observed = look(path);
     if (observed._tag === "Link") return readFile(realpathSync(path));
     return observed._tag === "File" ? observed.bytes : undefined;

@@ -22,8 +22,7 @@ export interface RealmInput {
   readonly platform: Platform;
   readonly pins: Readonly<Record<string, Pin>>;
   /**
-   * `derivations`, or only what was met on the way to them: `fetches`, where what is not pinned gets a pin that promises
-   * nothing, or `options`.
+   * `derivations`, or only what was met on the way to them: `fetches` of each recipe, pinned or not, or `options`.
    */
   readonly wanted: "derivations" | "fetches" | "options";
 }
@@ -45,15 +44,23 @@ export interface Thrown {
   readonly unread: EvaluatorFailure | null;
 }
 
-export interface WantedFetch {
-  readonly request: FetchRequest;
-  /** Name of the recipe below which it was met. */
-  readonly recipe: string;
+/** One recipe with all that is fetched for it; what is not pinned counts as a pin that promises nothing. */
+export interface CollectedRecipe {
+  readonly name: string;
+  /** A DrvHash. */
+  readonly drv: string;
+  readonly fetches: readonly FetchRequest[];
 }
 
 export type RealmReport =
-  | { readonly _tag: "Evaluated"; readonly roots: Evaluated["roots"]; readonly settings: WorkspaceSettings }
-  | { readonly _tag: "Fetches"; readonly fetches: readonly WantedFetch[]; readonly settings: WorkspaceSettings }
+  | {
+      readonly _tag: "Evaluated";
+      readonly roots: Evaluated["roots"];
+      readonly settings: WorkspaceSettings;
+      /** Keys of all that the lock files were asked for. */
+      readonly pins: readonly string[];
+    }
+  | { readonly _tag: "Fetches"; readonly recipes: readonly CollectedRecipe[]; readonly settings: WorkspaceSettings }
   | { readonly _tag: "Options"; readonly packages: readonly PackageOptions[] }
   | { readonly _tag: "Threw"; readonly thrown: Thrown };
 
@@ -75,7 +82,6 @@ export function realmProgram(
   inputJson: string,
 ): (load: () => LoadedBundle) => RealmResult {
   const { platform, pins, wanted } = JSON.parse(inputJson) as RealmInput;
-  const promisesNothing: Pin = { url: "", size: 0, algo: "sha256", digest: "0".repeat(64) };
   const local = ({ workspace, file }: LocalRequest): LocalSource => {
     // Strings whatever a recipe passes: the host must have no reason to throw an error of its own into the realm.
     const question: LocalRequest = { workspace: String(workspace), file: String(file) };
@@ -83,18 +89,20 @@ export function realmProgram(
     if ("source" in answer) return answer.source;
     throw Object.assign(new Error(answer.failure._tag), { unread: answer.failure });
   };
-  const pin = (key: string): Pin | undefined =>
-    Object.hasOwn(pins, key) ? pins[key] : wanted === "fetches" ? promisesNothing : undefined;
+  const used = new Set<string>();
+  const pin = (key: string): Pin | undefined => {
+    used.add(key);
+    return Object.hasOwn(pins, key) ? pins[key] : undefined;
+  };
   const ignore = (): void => {};
 
-  const fetchesOf = ({ recipes, workspace, evaluateRecipes }: LoadedBundle): WantedFetch[] => {
-    const fetches: WantedFetch[] = [];
-    for (const recipe of recipes) {
-      const onFetch = (request: FetchRequest): void => void fetches.push({ request, recipe: recipe.name });
-      evaluateRecipes({ recipes: [recipe], workspace }, { platform, pin, local, onFetch, onOptions: ignore });
-    }
-    return fetches;
-  };
+  const collected = ({ recipes, workspace, evaluateRecipes }: LoadedBundle, host: RealmHost): CollectedRecipe[] =>
+    recipes.map((recipe) => {
+      const fetches: FetchRequest[] = [];
+      const onFetch = (request: FetchRequest): void => void fetches.push(request);
+      const { roots } = evaluateRecipes({ recipes: [recipe], workspace }, { ...host, onFetch });
+      return { name: recipe.name, drv: roots[0]?.drv as string, fetches };
+    });
 
   const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
   const describe = (error: unknown): Thrown => {
@@ -121,14 +129,15 @@ export function realmProgram(
       const packages: PackageOptions[] = [];
       const onOptions = (of: PackageOptions): void => void packages.push(of);
       const nothing = { recipes: [], workspace: bundle.workspace };
-      const host: RealmHost = { platform, pin, local, onFetch: ignore, onOptions };
-      if (wanted === "fetches") {
+      const collect = wanted === "fetches";
+      const host: RealmHost = { platform, pin, collect, local, onFetch: ignore, onOptions };
+      if (collect) {
         const { settings } = bundle.evaluateRecipes(nothing, host);
-        return result({ _tag: "Fetches", fetches: fetchesOf(bundle), settings });
+        return result({ _tag: "Fetches", recipes: collected(bundle, host), settings });
       }
       const { roots, settings, graph } = bundle.evaluateRecipes(bundle, host);
       if (wanted === "options") return result({ _tag: "Options", packages });
-      return result({ _tag: "Evaluated", roots, settings }, graph);
+      return result({ _tag: "Evaluated", roots, settings, pins: [...used] }, graph);
     } catch (error) {
       return result({ _tag: "Threw", thrown: describe(error) });
     }

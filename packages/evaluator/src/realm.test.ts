@@ -207,15 +207,26 @@ describe("what core refuses", () => {
     expect(failure).toMatchObject({ _tag: "RecipeRefused", failure: { _tag: "BadRecipe", reason } });
   });
 
-  it("may be a missing pin", async () => {
-    const failure = await workspaceOf({
-      "derivations/app.ts":
-        'import { fetchUrl } from "@cab/core";\nexport default fetchUrl("https://example.org/new");\n',
-    }).failure("app");
-    expect(failure).toMatchObject({
-      _tag: "RecipeRefused",
-      failure: { _tag: "NotLocked", key: "https://example.org/new" },
-      place: { file: "derivations/app.ts", line: 2, column: 16 },
+  it("may be missing pins, of which all are named", async () => {
+    const workspace = workspaceOf({
+      "derivations/a.ts": `${USE_THING}
+import { fetchUrl } from "@cab/core";
+export default thing("a", fetchUrl("https://example.org/1"), fetchUrl("https://example.org/2"));
+`,
+      "derivations/b.ts": `${USE_THING}
+import { gitSource } from "@cab/core";
+import a from "./a.ts";
+export default thing("b", a, gitSource({ url: "https://example.org/b.git", ref: "v1" }));
+`,
+    });
+    expect(await workspace.failure("b", "a")).toMatchObject({
+      _tag: "NotLocked",
+      missing: [
+        { key: "https://example.org/1", wantedBy: ["a", "b"] },
+        { key: "https://example.org/2", wantedBy: ["a", "b"] },
+        { key: "git:https://example.org/b.git#v1", wantedBy: ["b"] },
+      ],
+      place: { file: "derivations/a.ts", line: 3, column: 27 },
     });
   });
 });

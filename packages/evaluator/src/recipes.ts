@@ -25,6 +25,7 @@ export interface Chosen {
   readonly notices: readonly Notice[];
 }
 
+/** "all" are those of the first workspace. */
 export function chooseRecipes(
   workspaces: Workspaces,
   wanted: readonly string[] | "all",
@@ -41,7 +42,8 @@ export function chooseRecipes(
       else if (wanted === "all" || wanted.includes(name)) notices.push(overridden(winner, recipe));
     }
   }
-  const names = wanted === "all" ? [...found.keys()] : [...new Set(wanted)];
+  const own = [...found.values()].filter(({ workspace }) => workspace === workspaces[0]);
+  const names = wanted === "all" ? own.map(({ name }) => name) : [...new Set(wanted)];
   const unknown = names.filter((name) => !found.has(name));
   if (unknown.length > 0) {
     return left({

@@ -62,8 +62,16 @@ cannot import lodash: no
     ],
     [{ _tag: "RecipeThrew", name: "", message: "stop", place: null, stack: [] }, "the recipe threw stop"],
     [
-      { _tag: "RecipeRefused", failure: { _tag: "NotLocked", key: "npm:a@1" }, place: null },
-      "cab.lock does not say what npm:a@1 is\n  remedy: cab lock",
+      { _tag: "NotLocked", missing: [{ key: "npm:a@1", wantedBy: ["a", "b"] }], place: null },
+      "cab.lock does not say what these fetches are:\n  npm:a@1, wanted by a, b\n  remedy: cab lock",
+    ],
+    [
+      {
+        _tag: "RecipeRefused",
+        failure: { _tag: "BadRecipe", reason: "no", remedy: "yes" },
+        place: { file: "a.ts", line: 1, column: 29, length: 3, excerpt: "x('https://me:s3cret@host') + bad" },
+      },
+      "a.ts:1:29\n    x('https://………………………@host') + bad\n                                ~~~\nno\n  remedy: yes",
     ],
     [
       { _tag: "BadLock", file: "cab.lock", line: 7, reason: "an unresolved merge conflict" },

@@ -1,5 +1,4 @@
 /** Puts an evaluator's failure into words: where, what was expected and found, and what to type next. */
-import type { EvaluationFailure } from "@cab/core";
 import { absurd } from "fp-ts/lib/function.js";
 import type { EvaluatorFailure, ModuleFault, Notice, Place, StackFrame, TypeFault } from "./failure.ts";
 
@@ -62,6 +61,17 @@ export function renderEvaluatorFailure(failure: EvaluatorFailure): string {
           "look for a loop that never ends here",
         ),
       ].join("\n");
+    case "NotLocked":
+      return [
+        ...blame(failure.place),
+        message(
+          [
+            "cab.lock does not say what these fetches are:",
+            ...failure.missing.map(({ key, wantedBy }) => `  ${key}, wanted by ${wantedBy.join(", ")}`),
+          ].join("\n"),
+          "cab lock",
+        ),
+      ].join("\n");
     case "BadLock":
       return [
         `${failure.file}:${failure.line}`,
@@ -107,14 +117,14 @@ function renderFault(fault: ModuleFault): string {
 }
 
 /** What was found, and the remedy. */
-function refusal(failure: EvaluationFailure): readonly [string, string] {
+function refusal(
+  failure: Extract<EvaluatorFailure, { readonly _tag: "RecipeRefused" }>["failure"],
+): readonly [string, string] {
   switch (failure._tag) {
     case "BadRecipe":
       return [failure.reason, failure.remedy];
     case "DependencyCycle":
       return [`packages need each other in a circle: ${failure.cycle.join(" → ")}`, "take one of these inputs out"];
-    case "NotLocked":
-      return [`cab.lock does not say what ${failure.key} is`, "cab lock"];
     case "UnsupportedPlatform":
       return [`this cannot be built for ${failure.platform}`, `choose one of ${failure.supported.join(", ")}`];
     default:
@@ -125,12 +135,17 @@ function refusal(failure: EvaluationFailure): readonly [string, string] {
 /** `file:line:column`, the line, and a squiggle below what is meant. */
 function blame(place: Place | null): string[] {
   if (place === null) return [];
-  const { file, line, column, length, excerpt } = place;
+  const { file, line, column, length } = place;
+  const excerpt = withoutPasswords(place.excerpt);
   const indent = excerpt.length - excerpt.trimStart().length;
   const from = Math.max(0, column - 1 - indent);
   const squiggle = "~".repeat(Math.max(1, Math.min(length, excerpt.length - column + 1)));
   return [`${file}:${line}:${column}`, `    ${excerpt.trim()}`, `    ${" ".repeat(from)}${squiggle}`];
 }
+
+/** A recipe that was refused for a password in a URL is not printed with it. Keeps every column where it was. */
+const withoutPasswords = (line: string): string =>
+  line.replace(/(?<=:\/\/)[^/\s"'`]*(?=@)/g, (user) => "…".repeat(user.length));
 
 const renderFrame = ({ function: name, file, line, column }: StackFrame): string =>
   `  at ${name === "" ? "" : `${name} `}${file}:${line}:${column}`;

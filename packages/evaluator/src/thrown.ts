@@ -9,6 +9,9 @@ export function failureOf(thrown: Thrown, positions: Positions): EvaluatorFailur
   // What is refused while a package is derived blames the place where the recipe made that package.
   const blamed = positions.makerOf(thrown.madeAt) ?? place;
   if (thrown.impure !== null) return { _tag: "Impure", ...thrown.impure, place };
+  if (thrown.refused?._tag === "NotLocked") {
+    return { _tag: "NotLocked", missing: [{ key: thrown.refused.key, wantedBy: [] }], place: blamed };
+  }
   if (thrown.refused !== null) return { _tag: "RecipeRefused", failure: thrown.refused, place: blamed };
   if (thrown.unread !== null) return located(thrown.unread, blamed);
   if (thrown.name === "TypeError" && FROZEN.test(thrown.message)) {

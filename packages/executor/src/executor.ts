@@ -9,6 +9,7 @@ import { type BuiltinHost, runBuiltin } from "./builtins/builtin.ts";
 import { BUILTINS } from "./builtins/index.ts";
 import { attempt, fail } from "./failure.ts";
 import { DEFAULT_PATIENCE, network, type Patience } from "./fetch/network.ts";
+import { gitHost } from "./git/command.ts";
 import type { SandboxSettings } from "./sandbox/command.ts";
 import { hostFacts, isPrivileged } from "./sandbox/host-facts.ts";
 import { buildInSandbox, type SandboxHost } from "./sandbox/index.ts";
@@ -48,11 +49,13 @@ const DEFAULT_LIMITS: RunLimits = { seconds: 12 * 3600, silenceSeconds: 3600, lo
 
 export function createExecutor(options: ExecutorOptions): Executor {
   const { env } = options;
+  const patience: Patience = { ...DEFAULT_PATIENCE, ...options.patience };
   const builtins: BuiltinHost = {
-    network: network(env, { ...DEFAULT_PATIENCE, ...options.patience }),
+    network: network(env, patience),
     debianMirrors: options.debianMirrors ?? [],
     aptDir: options.aptDir ?? "/etc/apt",
     npm: { registry: options.npmRegistry, env, npmrc: options.npmrc ?? (env.HOME ? [`${env.HOME}/.npmrc`] : []) },
+    git: gitHost(env, patience),
     unpackLimits: { ...DEFAULT_UNPACK_LIMITS, ...options.unpackLimits },
     workspaceRoots: options.workspaceRoots ?? {},
   };

@@ -1,7 +1,9 @@
 /** The executor package: what touches the outside. */
 export { createExecutor, type Executor, type ExecutorOptions } from "./executor.ts";
 export { DEFAULT_PATIENCE, network } from "./fetch/network.ts";
-export { type PinHost, pinFetches } from "./pin/pin.ts";
+export { gitHost } from "./git/command.ts";
+export type { Newer, VersionQuery } from "./pin/newer.ts";
+export { openPinning, type PinHost, type Pinning } from "./pin/pin.ts";
 export { hostViewCommand } from "./sandbox/host-view.ts";
 export { probeSandbox } from "./sandbox/probe.ts";
 export { treePrograms } from "./sandbox/programs.ts";

@@ -1,5 +1,7 @@
 /** `cab eval`: the derivation of a recipe, as text or JSON. Evaluating builds nothing. */
 import { derivationText } from "@cab/core";
+import type { MemoOutcome } from "@cab/evaluator";
+import { absurd } from "fp-ts/lib/function.js";
 import { cabRoot } from "../cab-root.ts";
 import { evaluationFlags, evaluationSettings } from "../evaluation-flags.ts";
 import { defineVerb, UsageError } from "../verb.ts";
@@ -18,12 +20,7 @@ export const verb = defineVerb({
     const evaluation = await evaluateRecipes(host, cabRoot(host), { names: positionals, ...evaluationSettings(flags) });
     const derivation = await derivationsOf(evaluation);
     if (flags.explain) {
-      const { memo } = evaluation;
-      host.err(
-        memo._tag === "Hit"
-          ? "remembered\n"
-          : `evaluated: ${memo._tag === "Changed" ? `${memo.path} changed` : "not remembered"}\n`,
-      );
+      host.err(`${explained(evaluation.memo)}\n`);
     }
     if (flags.json) {
       const entries = evaluation.roots.map(({ name, drv }) => [name, { drv, derivation: derivation(drv) }]);
@@ -34,3 +31,18 @@ export const verb = defineVerb({
     return 0;
   },
 });
+
+function explained(memo: MemoOutcome): string {
+  switch (memo._tag) {
+    case "Hit":
+      return "remembered";
+    case "Absent":
+      return "evaluated: not remembered";
+    case "Changed":
+      return `evaluated: ${memo.path} changed`;
+    case "PinChanged":
+      return `evaluated: the pin of ${memo.key} changed`;
+    default:
+      return absurd(memo);
+  }
+}

@@ -1,81 +1,73 @@
-/** `cab lock`: pins what recipes fetch. Nothing else writes `cab.lock`. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import type { Pin, WorkspaceSettings } from "@cab/core";
-import { collectFetches, findWorkspaces, lockFile, parseLock, renderLock, type Workspace } from "@cab/evaluator";
+/** `cab lock`: pins what recipes fetch. Nothing but this and `cab update` writes `cab.lock`. */
+import type { FetchRequest, Pin, WorkspaceSettings } from "@cab/core";
+import { type CollectedFetch, collectFetches } from "@cab/evaluator";
 import * as E from "fp-ts/lib/Either.js";
 import { cabRoot } from "../cab-root.ts";
 import { Ended } from "../ended.ts";
+import { isPinnedAlike, type LockFiles, readLockFiles, unusedPins, withPins, writeLockFile } from "../lock-files.ts";
 import { buildText } from "../render-failure.ts";
-import { defineVerb, type Host } from "../verb.ts";
-import { evaluatorEnded, evaluatorOptions, pinHost } from "../wiring.ts";
+import { defineVerb, type Host, UsageError } from "../verb.ts";
+import { debianArchitecture, evaluatorEnded, evaluatorOptions, withPinning } from "../wiring.ts";
 
 export const verb = defineVerb({
-  usage: "[--update] [--check] [NAME…]",
-  summary: "Pins in cab.lock what these recipes fetch (without NAME: all recipes) and what is not pinned yet.",
+  usage: "[--update] [--prune] [--check] [NAME…]",
+  summary:
+    "Pins in cab.lock what these recipes fetch (without NAME: all recipes of the workspace) and what is not pinned yet.",
   details:
-    "Debian's files are looked up in the mirror's signed index, npm's in the registry; other URLs are downloaded.",
+    "Debian's files are looked up in the mirror's signed index, npm's in the registry, a tag or branch in its repository;\nother URLs are downloaded. What the lock file of @cab/derivations has is not written again.",
   flags: {
     update: { type: "boolean", help: "look up again what is pinned already" },
-    check: { type: "boolean", help: "write nothing; exit with 1 if something is not pinned" },
+    prune: { type: "boolean", help: "remove what no recipe of the workspace uses; without NAME only" },
+    check: { type: "boolean", help: "write nothing; exit with 1 if the same command without it would" },
   },
   run: async ({ positionals, flags }, host) => {
+    const { update = false, prune = false, check = false } = flags;
+    const isAll = positionals.length === 0;
+    if (prune && !isAll) throw new UsageError("--prune looks at all recipes of the workspace: give no NAME with it");
     const options = evaluatorOptions(host, cabRoot(host));
-    const workspace = ownWorkspace(E.getOrElseW(() => [])(findWorkspaces(options)));
-    const collected = await collectFetches(options, positionals.length > 0 ? positionals : "all")();
+    const locks = await readLockFiles(options);
+    const collected = await collectFetches(options, isAll ? "all" : positionals)();
     if (E.isLeft(collected)) throw await evaluatorEnded(collected.left);
     const { fetches, settings } = collected.right;
-    const missing = fetches.filter(({ pinned }) => flags.update === true || !pinned);
-    if (flags.check) return check(host, missing);
-    const pinned = await pin(
-      host,
-      settings,
-      missing.map(({ request }) => request),
-    );
-    const before = pinsOf(workspace);
-    const after = { ...before, ...Object.fromEntries(pinned) };
-    writeWhole(lockFile(workspace), renderLock(after));
-    const changed = [...pinned].filter(([key, { digest }]) => before[key]?.digest !== digest).map(([key]) => key);
-    for (const key of changed.sort()) host.out(`${before[key] === undefined ? "pinned" : "changed"} ${key}\n`);
-    host.err(`${changed.length} of ${fetches.length} fetches are new or changed in ${lockFile(workspace)}\n`);
+    const used = new Set(fetches.map(({ key }) => key));
+    const unused = isAll ? unusedPins(locks, used, debianArchitecture()) : [];
+    const missing = fetches.filter(({ pinned }) => !pinned);
+    const isMissing = check && reportMissing(host, missing);
+    // --check alone asks nobody: that a pin is missing is known. With --update, what the others would become is not.
+    const wanted = update ? fetches.filter(({ pinned }) => pinned || !check) : check ? [] : missing;
+    const requests = wanted.map(({ request }) => request);
+    const pinned = requests.length === 0 ? new Map() : await pin(host, settings, requests);
+    const changed = reportChanges(host, locks, pinned);
+    for (const key of unused) host.err(`${prune && !check ? "removed" : "not used"}: ${key}\n`);
+    if (!prune && unused.length > 0) host.err("remove what is not used with: cab lock --prune\n");
+    if (check) return isMissing || changed > 0 || (prune && unused.length > 0) ? 1 : 0;
+    const after = Object.entries(withPins(locks, pinned)).filter(([key]) => !prune || !unused.includes(key));
+    writeLockFile(locks, Object.fromEntries(after));
+    host.err(`${changed} of ${fetches.length} fetches are new or changed in ${locks.file}\n`);
     return 0;
   },
 });
 
-function ownWorkspace([own]: readonly Workspace[]): Workspace {
-  if (own !== undefined) return own;
-  throw new Ended("error: there is no workspace here, nor above: make a folder derivations/ with a recipe in it\n");
-}
-
-function check(host: Host, missing: readonly { readonly key: string; readonly wantedBy: readonly string[] }[]): number {
+function reportMissing(host: Host, missing: readonly CollectedFetch[]): boolean {
   for (const { key, wantedBy } of missing) host.err(`not pinned: ${key}, wanted by ${wantedBy.join(", ")}\n`);
   if (missing.length > 0) host.err("pin them with: cab lock\n");
-  return missing.length > 0 ? 1 : 0;
+  return missing.length > 0;
+}
+
+/** The number of pins that are not what the lock files say. */
+function reportChanges(host: Host, { own, others }: LockFiles, pinned: ReadonlyMap<string, Pin>): number {
+  const before = { ...others, ...own };
+  const changed = [...pinned.keys()].filter((key) => !isPinnedAlike(before[key], pinned.get(key))).sort();
+  for (const key of changed) host.out(`${before[key] === undefined ? "pinned" : "changed"} ${key}\n`);
+  return changed.length;
 }
 
 async function pin(
   host: Host,
   settings: WorkspaceSettings,
-  requests: Parameters<typeof import("@cab/executor").pinFetches>[0],
-) {
-  const { pinFetches } = await import("@cab/executor");
-  const opened = await pinHost(host, settings);
-  const pinned = await pinFetches(requests, opened)();
-  await opened.network.close();
+  requests: readonly FetchRequest[],
+): Promise<ReadonlyMap<string, Pin>> {
+  const pinned = await withPinning(host, settings, ({ pin }) => pin(requests)());
   if (E.isLeft(pinned)) throw new Ended(`error: ${buildText(pinned.left)}\n`);
   return pinned.right;
-}
-
-function pinsOf(workspace: Workspace): Readonly<Record<string, Pin>> {
-  const file = lockFile(workspace);
-  if (!existsSync(file)) return {};
-  const parsed = parseLock(readFileSync(file, "utf8"), file);
-  // Collecting has read the same file and would have failed on it.
-  if (E.isLeft(parsed)) throw new Error(`BUG: ${file} was readable a moment ago`);
-  return parsed.right;
-}
-
-function writeWhole(file: string, text: string): void {
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, file);
 }

@@ -36,4 +36,4 @@ export type RealiseEvent =
 export type Work = "build" | "fetch" | "import";
 
 export const workOf = (builder: string): Work =>
-  builder.startsWith("builtin:fetch@") ? "fetch" : builder.startsWith("builtin:local@") ? "import" : "build";
+  /^builtin:(fetch|git)@/.test(builder) ? "fetch" : builder.startsWith("builtin:local@") ? "import" : "build";

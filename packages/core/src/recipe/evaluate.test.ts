@@ -9,6 +9,7 @@ import { fetchKey, fetchUrl } from "./source.ts";
 const host: RealmHost = {
   platform: nativePlatform("x86_64-linux"),
   pin: () => undefined,
+  collect: false,
   local: () => ({ mode: "flat", digest: "b".repeat(64) }),
   onFetch: () => {},
   onOptions: () => {},

@@ -11,15 +11,17 @@ import { RecipeError } from "./failure.ts";
 import { instantiate } from "./instantiate.ts";
 import type { AnyPackage } from "./package.ts";
 import { asWorkspace, settingsOf, type WorkspaceSettings } from "./policy.ts";
-import { type FetchRequest, fetchKey, type LocalRequest, type LocalSource, type Pin } from "./source.ts";
+import { type FetchRequest, fetchKey, type LocalRequest, type LocalSource, type Pin, unpinned } from "./source.ts";
 
 /** Functions of the host that the realm may call. What they read is recorded there. */
 export interface RealmHost {
   readonly platform: Platform;
   /** Undefined if the lock file has no such entry. */
   readonly pin: (key: string) => Pin | undefined;
+  /** Whether a fetch without a pin is no failure: how `cab lock` finds what to pin. */
+  readonly collect: boolean;
   readonly local: (request: LocalRequest) => LocalSource;
-  /** Told of every fetch: how `cab lock` finds what to pin. */
+  /** Told of every fetch. */
   readonly onFetch: (request: FetchRequest) => void;
   /** Told of the options of every package, whatever uses it. */
   readonly onOptions: (of: PackageOptions) => void;
@@ -51,7 +53,7 @@ export function evaluateRecipes({ recipes, workspace }: LoadedRecipes, host: Rea
     local: host.local,
     pin: (request) => {
       host.onFetch(request);
-      const pin = host.pin(fetchKey(request));
+      const pin = host.pin(fetchKey(request)) ?? (host.collect ? unpinned(request) : undefined);
       if (pin === undefined) throw new RecipeError({ _tag: "NotLocked", key: fetchKey(request) });
       return pin;
     },

@@ -35,7 +35,7 @@ const make = <O extends OptionSpecs, I extends Packages>(spec: Spec<O, I>) =>
 
 const host: InstantiateHost = {
   platform: nativePlatform("x86_64-linux"),
-  pin: () => ({ url: "https://example.org/x", size: 1, algo: "sha256", digest: "a".repeat(64) }),
+  pin: () => ({ _tag: "File", url: "https://example.org/x", size: 1, algo: "sha256", digest: "a".repeat(64) }),
   local: () => ({ mode: "flat", digest: "b".repeat(64) }),
 };
 

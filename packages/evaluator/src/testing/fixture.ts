@@ -7,6 +7,7 @@ import { type Either, isLeft, isRight } from "fp-ts/lib/Either.js";
 import { onTestFinished } from "vitest";
 import { type Evaluation, type EvaluatorOptions, evaluate } from "../evaluate.ts";
 import type { EvaluatorFailure } from "../failure.ts";
+import { renderLock } from "../lock.ts";
 import type { MemoStore } from "../memo.ts";
 
 export const CORE_ENTRY = join(import.meta.dirname, "../../../core/src/recipes.ts");
@@ -26,10 +27,17 @@ export const thing = (name: string, ...inputs: AnyPackage[]) =>
 export const USE_THING = 'import { thing } from "./lib/thing.ts";';
 
 export const LOCKED_URL = "https://example.org/zlib.tgz";
-const LOCK = `{"version":1,"pins":{
-"${LOCKED_URL}": {"url":"${LOCKED_URL}","size":3,"sha256":"${"a".repeat(64)}"}
-}}
-`;
+
+/** A lock file with one pin of each URL, by the digit that its digest repeats. */
+export const lockOf = (digits: Readonly<Record<string, string>>): string =>
+  renderLock(
+    Object.fromEntries(
+      Object.entries(digits).map(([url, digit]) => [
+        url,
+        { _tag: "File", url, size: 3, algo: "sha256", digest: digit.repeat(64) },
+      ]),
+    ),
+  );
 
 export interface Fixture {
   readonly root: string;
@@ -61,7 +69,7 @@ export function writeFiles(root: string, files: Readonly<Record<string, string>>
 /** A workspace with `derivations/lib/thing.ts`, one pin, and `files`. */
 export function workspaceOf(files: Readonly<Record<string, string>>, more: Partial<EvaluatorOptions> = {}): Fixture {
   const root = temporaryFolder();
-  writeFiles(root, { "derivations/lib/thing.ts": THING, "cab.lock": LOCK, ...files });
+  writeFiles(root, { "derivations/lib/thing.ts": THING, "cab.lock": lockOf({ [LOCKED_URL]: "a" }), ...files });
   const options: EvaluatorOptions = {
     cwd: root,
     shipped: null,

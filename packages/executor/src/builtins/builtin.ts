@@ -4,6 +4,7 @@ import type { UnpackLimits } from "../archives/budget.ts";
 import { fail } from "../failure.ts";
 import type { Network } from "../fetch/network.ts";
 import type { NpmHost } from "../fetch/npm-registry.ts";
+import type { GitHost } from "../git/command.ts";
 import { type Arguments, argumentsOf } from "./arguments.ts";
 
 /** What of the host the builtins may touch; the CLI decides. */
@@ -14,6 +15,7 @@ export interface BuiltinHost {
   /** Where the host's apt is configured: `/etc/apt`. */
   readonly aptDir: string;
   readonly npm: NpmHost;
+  readonly git: GitHost;
   readonly unpackLimits: UnpackLimits;
   /** Physical root of each workspace that `builtin:local@1` may read. */
   readonly workspaceRoots: Readonly<Record<string, string>>;

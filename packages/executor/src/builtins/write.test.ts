@@ -62,7 +62,8 @@ test("a link is no way out: nothing is written through it", async () => {
 });
 
 test("an unknown builtin names those that there are", async () => {
-  const reason = "this cab knows builtin:fetch@1, builtin:local@1, builtin:union@1, builtin:unpack@1, builtin:write@1";
+  const reason =
+    "this cab knows builtin:fetch@1, builtin:git@1, builtin:local@1, builtin:union@1, builtin:unpack@1, builtin:write@1";
   const result = await build({ builder: "builtin:write@9" });
   expect(resultOf(result)).toEqual({ _tag: "BadArguments", builtin: "builtin:write@9", reason });
 });

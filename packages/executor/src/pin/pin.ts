@@ -2,166 +2,121 @@
  * Pins fetches: finds out which bytes a recipe's fetch means today. What `cab lock` writes down, and the one place where
  * a digest is taken from the network instead of being compared with it.
  *
- * Debian's files come from its index, whose digests the suite's release file promises; that file's signature is checked
- * where the host can. Other files are downloaded and hashed.
+ * Debian's files come from its signed index, a tag or branch from its repository. Other files are downloaded and hashed.
  */
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BuildFailure, type FetchRequest, fetchKey, type Pin } from "@cab/core";
+import { type BuildFailure, type FetchRequest, type FilePin, fetchKey, isCommit, type Pin } from "@cab/core";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
-import { wholeFile } from "../archives/byte-range.ts";
-import { compressionOf, decompressed } from "../archives/decompress.ts";
-import { attempt, fail } from "../failure.ts";
+import { DEFAULT_UNPACK_LIMITS } from "../archives/budget.ts";
+import { attempt } from "../failure.ts";
 import type { Wanted } from "../fetch/download.ts";
-import { type Fetched, fetchFrom } from "../fetch/fetch-from.ts";
-import type { Network } from "../fetch/network.ts";
-import { type Mirrors, placesOf } from "../fetch/places.ts";
-import { findBinaries, findSources, type PoolFile, parseRelease } from "./debian-index.ts";
-import { releaseSignature } from "./release-signature.ts";
+import type { GitHost } from "../git/command.ts";
+import { fetchTree } from "../git/fetch-tree.ts";
+import { resolveReference } from "../git/remote.ts";
+import { type ArchiveIndices, archiveIndices, SOURCES } from "./archive-indices.ts";
+import { findBinaries, findSources, type PoolFile } from "./debian-index.ts";
+import { anything, type Get, type GetHost, getInto, MAX_INDEX, unpinnable } from "./get.ts";
+import { findNewer, type Newer, type VersionQuery } from "./newer.ts";
 
-export interface PinHost extends Mirrors {
-  readonly network: Network;
-  readonly signal: AbortSignal;
+export interface PinHost extends GetHost {
+  readonly git: GitHost;
   /** Told when Debian's signature could not be checked on this host. */
   readonly onUnverified: (suite: string) => void;
 }
 
-/** Upper bound of an index or of a registry's answer, decompressed: ten times today's. */
-const MAX_INDEX = 512 * 2 ** 20;
+/** Looks things up where recipes fetch from, one after the other; an index is fetched once. */
+export interface Pinning {
+  /** A pin for each request, by `fetchKey`; fails as a whole, naming the first that cannot be had. */
+  readonly pin: (requests: readonly FetchRequest[]) => TaskEither<BuildFailure, ReadonlyMap<string, Pin>>;
+  /** The newest version after the one that is fetched now. */
+  readonly newer: (query: VersionQuery) => TaskEither<BuildFailure, Newer>;
+  /** Removes what was downloaded. */
+  readonly close: () => void;
+}
 
-/** A pin for each request, by `fetchKey`; fails as a whole, naming the first that cannot be had. */
-export const pinFetches = (
-  requests: readonly FetchRequest[],
-  host: PinHost,
-): TaskEither<BuildFailure, ReadonlyMap<string, Pin>> =>
-  attempt("pin", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "cab-lock-"));
-    const get = (url: string, wanted: Wanted): Promise<Fetched & { file: string }> =>
-      getFile(url, wanted, folder, host);
-    try {
-      const pins = new Map<string, Pin>();
-      for (const [suite, wanted] of groupBySuite(requests))
-        await pinDebian({ suite, requests: wanted, get, host }, pins);
-      for (const request of requests) {
-        if (request._tag === "Url") pins.set(fetchKey(request), await pinUrl(request.url, "sha256", get));
-        if (request._tag === "Npm") pins.set(fetchKey(request), await pinNpm(request, get));
-      }
-      return pins;
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-
-type Get = (url: string, wanted: Wanted) => Promise<Fetched & { readonly file: string }>;
-
-async function getFile(
-  url: string,
-  wanted: Wanted,
-  folder: string,
-  host: PinHost,
-): Promise<Fetched & { file: string }> {
-  const file = join(folder, "file");
-  const { network, signal } = host;
+export function openPinning(host: PinHost): Pinning {
+  const folder = mkdtempSync(join(tmpdir(), "cab-lock-"));
+  const get = getInto(folder, host);
+  const { PATH } = host.npm.env;
+  const indices = archiveIndices(get, { path: PATH, onUnverified: host.onUnverified });
   return {
-    file,
-    ...(await fetchFrom(await placesOf([url], host), wanted, { file, network, signal, onBytes: () => {} })),
+    pin: (requests) => attempt("pin", () => pinAll(requests, { folder, get, indices, host })),
+    newer: (query) => attempt("look for newer versions", () => findNewer(query, get, indices)),
+    close: () => rmSync(folder, { recursive: true }),
   };
 }
 
-const anything = (algo: Wanted["algo"], maxBytes: number): Wanted => ({
-  algo,
-  digest: undefined,
-  size: undefined,
-  maxBytes,
-});
-
-async function pinUrl(url: string, algo: Wanted["algo"], get: Get): Promise<Pin> {
-  const { digest, size } = await get(url, anything(algo, 8 * 2 ** 30));
-  return { url, size, algo, digest };
-}
-
-type DebianRequest = Extract<FetchRequest, { readonly suite: string }>;
-
-function groupBySuite(requests: readonly FetchRequest[]): Map<string, DebianRequest[]> {
-  const suites = new Map<string, DebianRequest[]>();
-  for (const request of requests) {
-    if (request._tag !== "DebianBinary" && request._tag !== "DebianSource") continue;
-    suites.set(request.suite, [...(suites.get(request.suite) ?? []), request]);
-  }
-  return suites;
-}
-
-interface DebianPinning {
-  readonly suite: string;
-  readonly requests: readonly DebianRequest[];
+interface Surroundings {
+  readonly folder: string;
   readonly get: Get;
+  readonly indices: ArchiveIndices;
   readonly host: PinHost;
 }
 
-async function pinDebian({ suite, requests, get, host }: DebianPinning, pins: Map<string, Pin>): Promise<void> {
-  const base = `mirror://debian/dists/${suite}`;
-  const release = await signedRelease(suite, `${base}/InRelease`, get, host);
-  const index = async (path: string): Promise<string> => {
-    const promised = release.get(path);
-    if (promised === undefined) return unpinnable(`${base}/InRelease`, `it lists no ${path}`);
-    const { sha256: digest, size } = promised;
-    const { file } = await get(`${base}/${path}`, { algo: "sha256", digest, size, maxBytes: MAX_INDEX });
-    return decompressedText(file, `${base}/${path}`);
-  };
-  const add = (request: DebianRequest, found: PoolFile | undefined, where: string): void => {
-    if (found === undefined) unpinnable(where, `it has no ${fetchKey(request)}`);
-    else
-      pins.set(fetchKey(request), {
-        url: `mirror://debian/${found.path}`,
-        size: found.size,
-        algo: "sha256",
-        digest: found.sha256,
-      });
-  };
-  const binaries = requests.filter((request) => request._tag === "DebianBinary");
-  for (const arch of new Set(binaries.map((request) => request.arch))) {
+async function pinAll(requests: readonly FetchRequest[], around: Surroundings): Promise<ReadonlyMap<string, Pin>> {
+  const pins = new Map<string, Pin>();
+  await pinBinaries(requests, around.indices, pins);
+  await pinSources(requests, around.indices, pins);
+  for (const request of requests) {
+    const key = fetchKey(request);
+    if (request._tag === "Url") pins.set(key, await pinUrl(request.url, "sha256", around.get));
+    if (request._tag === "Git") pins.set(key, await pinGit(request, around));
+    if (request._tag === "Npm") pins.set(key, await pinNpm(request, around.get));
+  }
+  return pins;
+}
+
+async function pinUrl(url: string, algo: Wanted["algo"], get: Get): Promise<FilePin> {
+  const { digest, size } = await get(url, anything(algo, 8 * 2 ** 30));
+  return { _tag: "File", url, size, algo, digest };
+}
+
+async function pinGit(
+  { url, revision }: Extract<FetchRequest, { readonly _tag: "Git" }>,
+  { folder: parent, host: { git, signal } }: Surroundings,
+): Promise<Pin> {
+  const folder = mkdtempSync(join(parent, "git-"));
+  const repository = { url, folder: join(folder, "repository"), host: git, signal, onBytes: () => {} };
+  const commit = isCommit(revision) ? revision : await resolveReference(repository, revision);
+  const out = join(folder, "out");
+  const { digest } = await fetchTree(repository, commit, { out, limits: DEFAULT_UNPACK_LIMITS });
+  rmSync(folder, { recursive: true });
+  return { _tag: "Git", commit, digest };
+}
+
+/** What the requests of one index are, by what the index is of. */
+function grouped<R extends FetchRequest>(requests: readonly R[], indexOf: (request: R) => string): Map<string, R[]> {
+  const groups = new Map<string, R[]>();
+  for (const request of requests) {
+    const index = indexOf(request);
+    groups.set(index, [...(groups.get(index) ?? []), request]);
+  }
+  return groups;
+}
+
+async function pinBinaries(requests: readonly FetchRequest[], indices: ArchiveIndices, pins: Map<string, Pin>) {
+  const wanted = requests.filter((request) => request._tag === "DebianBinary");
+  for (const group of grouped(wanted, ({ suite, arch }) => `${suite}/${arch}`).values()) {
+    const { suite, arch } = group[0] as (typeof wanted)[number];
     const path = `main/binary-${arch}/Packages.xz`;
-    const wanted = binaries.filter((request) => request.arch === arch);
-    const found = findBinaries(await index(path), new Set(wanted.map((request) => request.package)));
-    for (const request of wanted) add(request, found.get(request.package), path);
+    const found = findBinaries(await indices(suite, path), new Set(group.map((request) => request.package)));
+    for (const request of group) add(pins, request, found.get(request.package), path);
   }
-  const sources = requests.filter((request) => request._tag === "DebianSource");
-  if (sources.length === 0) return;
-  const path = "main/source/Sources.xz";
-  const found = findSources(await index(path), new Set(sources.map((request) => request.package)));
-  for (const request of sources) add(request, found.get(`${request.package}/${request.file}`), path);
 }
 
-async function signedRelease(
-  suite: string,
-  url: string,
-  get: Get,
-  host: PinHost,
-): Promise<ReadonlyMap<string, PoolFile>> {
-  const { file } = await get(url, anything("sha256", MAX_INDEX));
-  const signature = await releaseSignature(file, host.npm.env.PATH);
-  if (signature._tag === "Bad") return unpinnable(url, `its signature is not Debian's: ${signature.reason}`);
-  if (signature._tag === "Unverifiable") host.onUnverified(suite);
-  return parseRelease(readFileSync(file, "utf8"));
+async function pinSources(requests: readonly FetchRequest[], indices: ArchiveIndices, pins: Map<string, Pin>) {
+  const wanted = requests.filter((request) => request._tag === "DebianSource");
+  for (const [suite, group] of grouped(wanted, (request) => request.suite)) {
+    const found = findSources(await indices(suite, SOURCES), new Set(group.map((request) => request.package)));
+    for (const request of group) add(pins, request, found.get(`${request.package}/${request.file}`), SOURCES);
+  }
 }
 
-async function decompressedText(file: string, name: string): Promise<string> {
-  const fd = openSync(file, "r");
-  const range = wholeFile(fd);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const refuse = (_: unknown, reason: string): never => unpinnable(name, reason);
-  try {
-    for await (const chunk of decompressed(range, compressionOf(range), refuse)) {
-      size += chunk.length;
-      if (size > MAX_INDEX) return unpinnable(name, `it has more than ${MAX_INDEX} bytes`);
-      chunks.push(chunk);
-    }
-  } finally {
-    closeSync(fd);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+function add(pins: Map<string, Pin>, request: FetchRequest, found: PoolFile | undefined, index: string): void {
+  const { path, size, sha256 } = found ?? unpinnable(index, `it has no ${fetchKey(request)}`);
+  pins.set(fetchKey(request), { _tag: "File", url: `mirror://debian/${path}`, size, algo: "sha256", digest: sha256 });
 }
 
 async function pinNpm(request: Extract<FetchRequest, { readonly _tag: "Npm" }>, get: Get): Promise<Pin> {
@@ -181,5 +136,3 @@ function npmDigest(text: string): string | undefined {
   const match = /"integrity":\s*"sha512-([A-Za-z0-9+/=]+)"/.exec(text);
   return match?.[1] === undefined ? undefined : Buffer.from(match[1], "base64").toString("hex");
 }
-
-const unpinnable = (url: string, reason: string): never => fail({ _tag: "FetchFailed", attempts: [{ url, reason }] });

@@ -22,8 +22,8 @@ interface Pin {
 
 /** As the shipped recipes pin them. */
 function sandboxPins(): Pin[] {
-  const { pins } = JSON.parse(readFileSync(new URL("../../../../derivations/cab.lock", import.meta.url), "utf8")) as {
-    readonly pins: Readonly<Record<string, Pin>>;
+  const pins = JSON.parse(readFileSync(new URL("../../../../derivations/cab.lock", import.meta.url), "utf8")) as {
+    readonly [key: string]: Pin;
   };
   return PACKAGES.map((name) => pins[`debian:bookworm/amd64/${name}`] as Pin);
 }
