@@ -14,5 +14,6 @@ export const verbs: Readonly<
   "check-types": { summary: "type-check recipes", load: () => import("./check-types.ts") },
   log: { summary: "print the log of a build", load: () => import("./log.ts") },
   lock: { summary: "pin what recipes fetch in cab.lock", load: () => import("./lock.ts") },
+  update: { summary: "find newer versions of what recipes build", load: () => import("./update.ts") },
   push: { summary: "copy a closure to a binary cache", load: () => import("./push.ts") },
 };
