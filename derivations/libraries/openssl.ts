@@ -7,7 +7,10 @@ export default make({
   version: "3.0.20",
   source: ({ version }) => debianSource({ package: "openssl", file: `openssl_${version}.orig.tar.gz` }),
   inputs: { zlib },
-  options: { legacy: option.flag(true, "the legacy provider: MD4, RC4 and their like, as a loadable module") },
+  options: {
+    /** the legacy provider: MD4, RC4 and their like, as a loadable module */
+    legacy: option.flag(true, "the legacy provider: MD4, RC4 and their like, as a loadable module"),
+  },
   configure: ({ options, out }) =>
     sh`./Configure linux-x86_64 --prefix=${out} --openssldir=${out}/etc/ssl --libdir=lib shared no-tests zlib ${options.legacy ? [] : "no-legacy"}`,
   install: () => ["install_sw", "install_ssldirs"],

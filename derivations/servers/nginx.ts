@@ -15,11 +15,17 @@ export default autotools({
   outputs: [],
   inputs: { libxcrypt, openssl, pcre2, zlib },
   options: {
+    /** listening and proxying with TLS */
     tls: option.flag(true, "listening and proxying with TLS"),
+    /** HTTP/2 to clients */
     http2: option.flag(true, "HTTP/2 to clients"),
+    /** proxying TCP and UDP */
     stream: option.flag(true, "proxying TCP and UDP"),
+    /** passing requests on by FastCGI */
     fastcgi: option.flag(true, "passing requests on by FastCGI"),
+    /** passing requests on by SCGI */
     scgi: option.flag(false, "passing requests on by SCGI"),
+    /** passing requests on by uwsgi */
     uwsgi: option.flag(true, "passing requests on by uwsgi"),
   },
   configure: ({ options, out }) => [

@@ -10,6 +10,7 @@ export default autotools({
   source: ({ version }) => debianSource({ package: "openldap", file: `openldap_${version}+dfsg.orig.tar.xz` }),
   inputs: { openssl, libtool, cyrusSasl },
   options: {
+    /** memberof, syncprov, ppolicy and the rest, as modules */
     overlays: option.choice(["none", "mod"], "mod", "memberof, syncprov, ppolicy and the rest, as modules"),
   },
   // The tarball lacks the schemas, whose text the distribution found not free enough and rewrote.

@@ -8,7 +8,10 @@ export default make({
   source: ({ version }) => debianSource({ package: "redis", file: `redis_${version}.orig.tar.gz` }),
   outputs: [],
   inputs: { openssl },
-  options: { tls: option.flag(true, "connections over TLS") },
+  options: {
+    /** connections over TLS */
+    tls: option.flag(true, "connections over TLS"),
+  },
   // Variables rather than arguments: building and installing must agree on them, or everything is compiled twice.
   env: ({ options, out }) => ({
     PREFIX: out,

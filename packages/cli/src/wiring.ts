@@ -35,6 +35,9 @@ import { BUILD } from "./version.ts";
 /** The checkout, or installation, that this program belongs to: three folders above the bundle, and above this file. */
 const INSTALLATION = fileURLToPath(new URL("../../..", import.meta.url));
 
+/** What `cab init` fills a new workspace with. */
+export const TEMPLATE = join(INSTALLATION, "packages/cli/template");
+
 /** Evaluations to remember, in bytes: thousands of them. */
 const MEMO_CAPACITY = 256 * 2 ** 20;
 

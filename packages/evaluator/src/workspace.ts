@@ -29,7 +29,7 @@ export interface WorkspaceOptions {
 
 export const CONFIG_FILE = "cab.config.ts";
 
-const isWorkspace = (folder: string): boolean =>
+export const isWorkspace = (folder: string): boolean =>
   existsSync(join(folder, CONFIG_FILE)) ||
   statSync(join(folder, "derivations"), { throwIfNoEntry: false })?.isDirectory() === true;
 

@@ -4,6 +4,7 @@ import type { Verb } from "../verb.ts";
 export const verbs: Readonly<
   Record<string, { readonly summary: string; readonly load: () => Promise<{ verb: Verb }> }>
 > = {
+  init: { summary: "make a folder a workspace, with one role in it", load: () => import("./init.ts") },
   realise: {
     summary: "build or fetch roles and packages, and print their store paths",
     load: () => import("./realise.ts"),
