@@ -82,7 +82,8 @@ export const scriptPackage = <
   definePackage<O, I, S, Out>({ ...given, outputs: given.outputs ?? ["dev"] }, (chosen, host) => {
     const { spec, options, inputs } = chosen;
     const context = { version: spec.version, options, inputs, out: scratchPath(fullName(spec), "out") };
-    const script = sh`unpackSource
+    const script = sh`checkInputs
+unpackSource
 applyPatches
 ${state(spec.prepare, context) ?? []}
 ${phases(spec, context)}

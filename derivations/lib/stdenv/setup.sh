@@ -1,7 +1,7 @@
 # What a package's build script sources first: its environment, and one function for each phase.
 #
 #   source "$stdenv/setup.sh"
-#   unpackSource; applyPatches; cabConfigure --enable-this; cabMake; cabInstall; fixup
+#   checkInputs; unpackSource; applyPatches; cabConfigure --enable-this; cabMake; cabInstall; fixup
 #
 # The derivation sets: name version outputs (and one variable for each output) src patches inputs tools cc libc stdenv.
 # A recipe may also set
@@ -81,6 +81,12 @@ export CC=cc CXX=c++
 export CAB_RPATH=$out/lib    # a package's programs find its libraries; fixup removes the entry where it is not needed
 
 # ---- phases ---------------------------------------------------------------------------------------------------------
+
+# checkInputs : no two inputs have different libraries of one name.
+checkInputs() {
+  phase 'check inputs'
+  perl -I"$stdenv" "$stdenv/check-inputs.pl"
+}
 
 # unpackSource [ARCHIVE] : the archive's single top directory becomes /build/source, which is then the current one.
 unpackSource() {

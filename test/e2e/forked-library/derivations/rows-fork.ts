@@ -1,0 +1,4 @@
+import { rows } from "./lib/rows.ts";
+import sqliteFork from "./sqlite-fork.ts";
+
+export default rows("rows-fork", { sqliteFork });
