@@ -1,6 +1,7 @@
 import { debianSource, option } from "@cab/core";
 import { make } from "../lib/make.ts";
 import openssl from "../libraries/openssl.ts";
+import redisDebian from "./redis-debian.ts";
 
 export default make({
   name: "redis",
@@ -19,5 +20,6 @@ export default make({
     USE_SYSTEMD: "no",
     BUILD_TLS: options.tls ? "yes" : "no",
   }),
+  distribution: () => redisDebian,
   provides: { bins: ["redis-server", "redis-cli", "redis-sentinel", "redis-benchmark"] },
 });

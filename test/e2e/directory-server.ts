@@ -74,7 +74,7 @@ export async function startDirectory(folder: string, options: CabOptions): Promi
   await untilReady(() => role("health"), server);
   return {
     url,
-    pid: slapdBelow(server.pid as number),
+    pid: processBelow(server.pid as number, "slapd"),
     tool: (...argv) => role("exec", ...argv),
     stop: async () => {
       server.kill("SIGTERM");
@@ -95,8 +95,8 @@ async function untilReady(
   throw new Error("slapd never answered");
 }
 
-/** The descendant of `ancestor` whose program is slapd. */
-function slapdBelow(ancestor: number): number {
+/** The descendant of `ancestor` that runs this program. */
+export function processBelow(ancestor: number, program: string): number {
   const parents = new Map<number, number>();
   for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
     const stat = existsSync(`/proc/${name}/stat`) ? readFileSync(`/proc/${name}/stat`, "utf8") : "";
@@ -105,9 +105,9 @@ function slapdBelow(ancestor: number): number {
   for (const [pid] of parents) {
     let above: number | undefined = pid;
     while (above !== undefined && above !== ancestor) above = parents.get(above);
-    if (above === ancestor && readlinkSync(`/proc/${pid}/exe`).endsWith("/slapd")) return pid;
+    if (above === ancestor && readlinkSync(`/proc/${pid}/exe`).endsWith(`/${program}`)) return pid;
   }
-  throw new Error(`no slapd below process ${ancestor}`);
+  throw new Error(`no ${program} below process ${ancestor}`);
 }
 
 /** Files that a process has mapped. */
@@ -119,7 +119,7 @@ export const mappedFiles = (pid: number): string[] => [
   ),
 ];
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

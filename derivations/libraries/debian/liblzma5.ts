@@ -1,0 +1,3 @@
+import { fromDebian } from "../../lib/from-debian.ts";
+
+export default fromDebian({ name: "liblzma5" });
