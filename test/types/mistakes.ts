@@ -18,7 +18,7 @@ export interface Topic {
 }
 
 /** What every wrong recipe begins with. All that it fetches is pinned by the shipped lock file. */
-export const PRELUDE = `import { argv, concat, debianBinary, debianSource, defaults, fetchUrl, json, local } from "@cab/core";
+export const PRELUDE = `import { argv, concat, debianBinary, debianSource, defaults, fetchUrl, gitSource, json, local } from "@cab/core";
 import { npmPackage, type OutputRef, option, rewriteInputs, secret, sh, workspace } from "@cab/core";
 import { autotools } from "@cab/derivations/lib/autotools.ts";
 import { cmake } from "@cab/derivations/lib/cmake.ts";
@@ -315,6 +315,10 @@ export const EVALUATED: readonly Topic[] = [
       ["no package as default export", "zlib.outputs.dev"],
       ["a hole within quotes", 'autotools({ ...given, prepare: sh`echo "${source}"` })'],
       ["a fetch that is not pinned", 'autotools({ ...given, source: fetchUrl("https://example.org/x.tar.gz") })'],
+      [
+        "a password in a repository's URL",
+        'autotools({ ...given, source: gitSource({ url: "https://me:secret@example.org/x.git" }) })',
+      ],
       ["a file that there is not", 'autotools({ ...given, patches: [local(import.meta, "./fix.patch")] })'],
       ["a file outside the workspace", 'autotools({ ...given, patches: [local(import.meta, "../../fix.patch")] })'],
       ["a name that no file could have", 'autotools({ ...given, name: "my/package" })'],
