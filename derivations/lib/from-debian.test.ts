@@ -10,7 +10,7 @@ const host = (platform: Platform, asked: FetchRequest[] = []): DeriveHost => ({
   pin: (request) => {
     asked.push(request);
     const url = "mirror://debian/pool/main/r/redis/redis-server_7.0.15-1~deb12u7_amd64.deb";
-    return { url, size: 1, algo: "sha256", digest: "0".repeat(64) };
+    return { _tag: "File", url, size: 1, algo: "sha256", digest: "0".repeat(64) };
   },
   local: () => ({ mode: "tree", digest: "0".repeat(64) }),
   resolve: (of) => of,

@@ -18,6 +18,7 @@ import {
   type PackageSpec,
   type Packages,
   type Platform,
+  pinnedFile,
   platformName,
   RecipeError,
   sh,
@@ -48,7 +49,8 @@ export const fromDebian = <const I extends Packages = NoPackages>(
     requireGlibc(host.platform);
     const arch = debianArch[host.platform.host];
     const packages = spec.packages ?? [spec.name];
-    const { url } = host.pin({ _tag: "DebianBinary", suite: DEBIAN_SUITE, arch, package: packages[0] ?? spec.name });
+    const first = packages[0] ?? spec.name;
+    const { url } = pinnedFile(host, { _tag: "DebianBinary", suite: DEBIAN_SUITE, arch, package: first });
     const version = pinnedVersion(url);
     const script = sh`source ${fromDebianScripts}/from-debian.sh
 checkInputs

@@ -4,7 +4,7 @@
  */
 import { isStoreName } from "../store-path.ts";
 import { RecipeError } from "./failure.ts";
-import { type AnyPackage, definePackage, type OutputRef } from "./package.ts";
+import { type AnyPackage, definePackage, type OutputRef, type RecipeHost } from "./package.ts";
 import { json } from "./text.ts";
 
 /** What the lock file says of one fetch. */
@@ -97,10 +97,8 @@ export const fetchUrl = (url: string): AnyPackage => fetched(url.split("/").at(-
 
 function fetched(file: string, request: FetchRequest): AnyPackage {
   const name = storeName(file);
-  return definePackage({ name }, (_, { pin }) => {
-    const pinned = pin(request);
-    if (pinned._tag !== "File") throw new Error(`BUG: ${fetchKey(request)} is pinned as a commit`);
-    const { url, size, algo, digest } = pinned;
+  return definePackage({ name }, (_, host) => {
+    const { url, size, algo, digest } = pinnedFile(host, request);
     return {
       name,
       builder: "builtin:fetch@1",
@@ -109,6 +107,13 @@ function fetched(file: string, request: FetchRequest): AnyPackage {
       outputs: { out: { _tag: "FixedOutput", algo, digest, mode: "flat" } },
     };
   });
+}
+
+/** The pin of anything but a git repository. */
+export function pinnedFile({ pin }: Pick<RecipeHost, "pin">, request: FetchRequest): FilePin {
+  const pinned = pin(request);
+  if (pinned._tag !== "File") throw new Error(`BUG: ${fetchKey(request)} is pinned as a commit`);
+  return pinned;
 }
 
 /** A tag or branch (the default branch if neither is given), or a commit. */
