@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compareBytes, compareUtf8, decodeUtf8, fromHex, maxUtf8Length, sortedKeys, toHex, utf8 } from "./bytes.ts";
+import {
+  compareBytes,
+  compareUtf8,
+  decodeUtf8,
+  fromHex,
+  maxUtf8Length,
+  sortedKeys,
+  toHex,
+  utf8,
+  utf8Length,
+} from "./bytes.ts";
 
 /** Any Unicode text, with much of what is hard about it. */
 const text = fc.oneof(
@@ -30,6 +40,7 @@ describe("UTF-8", () => {
         fc.oneof(text, fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((c) => String.fromCharCode(c)) })),
         (s) => {
           expect(Buffer.from(utf8(s))).toEqual(Buffer.from(s, "utf8"));
+          expect(utf8Length(s)).toBe(Buffer.byteLength(s));
           expect(utf8(s).length).toBeLessThanOrEqual(maxUtf8Length(s));
         },
       ),

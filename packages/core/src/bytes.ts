@@ -68,6 +68,20 @@ export function writeUtf8(text: string, into: Uint8Array, offset: number): numbe
   return at;
 }
 
+/** The number of bytes that `writeUtf8` writes. */
+export function utf8Length(text: string): number {
+  let length = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x80) continue;
+    length += code < 0x800 ? 1 : 2;
+    const isPair = (code & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
+    // Two units, four bytes.
+    if (isPair) i++;
+  }
+  return length;
+}
+
 /** The number of bytes that `writeUtf8` writes at most. */
 export const maxUtf8Length = (text: string): number => text.length * 3;
 
@@ -101,6 +115,23 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   return text;
 }
 
+/** More at once would overflow the stack. */
+const CHARACTERS_AT_ONCE = 4096;
+
+/** Bytes as a string of one character each. */
+export function binaryString(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHARACTERS_AT_ONCE) {
+    // Spreading would go through an iterator, at ten times the cost.
+    text += Reflect.apply(String.fromCharCode, undefined, bytes.subarray(at, at + CHARACTERS_AT_ONCE));
+  }
+  return text;
+}
+
+/** The other way round. */
+export const bytesOfBinary = (text: string): Uint8Array =>
+  Uint8Array.from(text, (character) => character.charCodeAt(0));
+
 const HEX = "0123456789abcdef";
 
 export function toHex(bytes: Uint8Array): string {
@@ -109,10 +140,18 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
+/** The first `count` bytes of what is known to be lower-case hexadecimal. */
+export function bytesOfHex(text: string, count: number): Uint8Array {
+  const digit = (i: number): number => {
+    const code = text.charCodeAt(i);
+    return code < 58 ? code - 48 : code - 87;
+  };
+  const bytes = new Uint8Array(count);
+  for (let i = 0; i < count; i++) bytes[i] = (digit(2 * i) << 4) | digit(2 * i + 1);
+  return bytes;
+}
+
 /** Lower-case hexadecimal only; anything else gives `undefined`. */
 export function fromHex(text: string): Uint8Array | undefined {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
+  return text.length % 2 === 0 && /^[0-9a-f]*$/.test(text) ? bytesOfHex(text, text.length / 2) : undefined;
 }

@@ -6,6 +6,7 @@ import {
   type DrvHash,
   decodeDerivation,
   derivationBytes,
+  derivationString,
   derivationText,
   drvHash,
   neededOutputs,
@@ -14,6 +15,7 @@ import {
   placeholder,
   resolveDerivation,
 } from "./derivation.ts";
+import { sha256Hex } from "./sha256.ts";
 import { hashPart, type StorePath, storePath } from "./store-path.ts";
 import { plainDerivation } from "./testing/plain-derivation.ts";
 
@@ -76,6 +78,7 @@ describe("the encoding of a derivation", () => {
         const decoded = decodeDerivation(derivationBytes(drv)) as Derivation;
         expect(sorted(decoded)).toEqual(sorted(drv));
         expect(drvHash(decoded)).toBe(drvHash(drv));
+        expect(sha256Hex(derivationString(drv))).toBe(drvHash(drv));
       }),
     ));
 

@@ -1,9 +1,9 @@
 /** Derivations: the fully explicit, hashed description of one build, its canonical encoding and its resolution. */
-import { compareUtf8, fromHex } from "./bytes.ts";
+import { binaryString, compareUtf8, fromHex } from "./bytes.ts";
 import {
   byteSink,
   type Decoded,
-  decode,
+  decodeBinary,
   decodedList,
   decodedMap,
   decodedString,
@@ -11,11 +11,12 @@ import {
   encodeMap,
   encodeStrings,
   type Sink,
+  stringSink,
   textSink,
 } from "./encoding.ts";
 import type { System } from "./platform.ts";
 import { isSystem } from "./platform.ts";
-import { sha256Hex } from "./sha256.ts";
+import { type HashText, sha256Hex } from "./sha256.ts";
 import {
   HASH_LENGTH,
   hashPart,
@@ -110,7 +111,9 @@ export function encodeDerivation(drv: Derivation, sink: Sink): void {
   sink.field("sandbox");
   sink.string(drv.sandbox);
   sink.field("inputDrvs");
-  encodeMap(sink, drv.inputDrvs, (outputs) => encodeStrings(sink, [...new Set(outputs)].sort(compareUtf8)));
+  encodeMap(sink, drv.inputDrvs, (outputs) =>
+    encodeStrings(sink, outputs.length === 1 ? outputs : [...new Set(outputs)].sort(compareUtf8)),
+  );
   sink.field("inputSrcs");
   encodeStrings(sink, sortedPaths(drv.inputSrcs));
   sink.field("outputs");
@@ -118,6 +121,13 @@ export function encodeDerivation(drv: Derivation, sink: Sink): void {
     if (spec._tag === "ContentAddressed") sink.null();
     else encodeStrings(sink, [spec.algo, spec.digest, spec.mode]);
   });
+}
+
+/** The same as a string whose UTF-8 these bytes are. */
+export function derivationString(drv: Derivation): string {
+  const sink = stringSink();
+  encodeDerivation(drv, sink);
+  return sink.encoded();
 }
 
 export function derivationBytes(drv: Derivation): Uint8Array {
@@ -136,8 +146,12 @@ export function derivationText(drv: Derivation): string {
 }
 
 /** Reads canonical bytes back; anything that `encodeDerivation` would not have written gives `undefined`. */
-export function decodeDerivation(bytes: Uint8Array): Derivation | undefined {
-  const fields = decodedList(decode(bytes));
+export const decodeDerivation = (bytes: Uint8Array): Derivation | undefined =>
+  decodeDerivationBinary(binaryString(bytes));
+
+/** The same of bytes as a string of one character each. */
+export function decodeDerivationBinary(bytes: string): Derivation | undefined {
+  const fields = decodedList(decodeBinary(bytes));
   if (fields?.length !== 11) return undefined;
   const [format, name, system, builder] = fields.slice(0, 4).map(decodedString);
   const args = decodedStrings(fields[4]);
@@ -213,8 +227,8 @@ function decodeOutput(value: Decoded): OutputSpec | undefined {
  * What stands for an output's path while it is not known: of the same length and form as a store path, so that a
  * builder's text has its final length from the start.
  */
-export const placeholder = (drv: DrvHash, output: string, name: string): StorePath =>
-  storePath(`cab:placeholder:${drv}:${output}`, outputName(name, output));
+export const placeholder = (drv: DrvHash, output: string, name: string, hashText?: HashText): StorePath =>
+  storePath(`cab:placeholder:${drv}:${output}`, outputName(name, output), hashText);
 
 const PATHS = new RegExp(`(?<=${STORE_DIR}/)[0-9a-z]{${HASH_LENGTH}}(?=-)`, "g");
 

@@ -9,6 +9,7 @@ import {
   encodeMap,
   encodeStrings,
   type Sink,
+  stringSink,
   textSink,
 } from "./encoding.ts";
 
@@ -43,7 +44,7 @@ const encode = (of: Value): Uint8Array => {
 
 const plain = (of: Decoded): Value => {
   if (of === null) return null;
-  if (of instanceof Uint8Array) return Buffer.from(of).toString("utf8");
+  if (typeof of === "string") return Buffer.from(of, "latin1").toString("utf8");
   if (of instanceof Map) return Object.fromEntries([...of].map(([key, item]) => [key, plain(item)]));
   return (of as readonly Decoded[]).map(plain);
 };
@@ -54,6 +55,17 @@ describe("the bytes", () => {
   test("of each form", () => {
     expect(written(["", "héllo", null, [], {}, { b: "2", a: ["1"] }])).toBe(
       "l6:0:6:h\u00c3\u00a9llonl0:m0:m2:1:al1:1:11:b1:2",
+    );
+  });
+
+  test("are the UTF-8 of the string, lone surrogates included", () => {
+    const units = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((c) => String.fromCharCode(c)) });
+    fc.assert(
+      fc.property(value, units, (of, text) => {
+        const sink = stringSink();
+        write(sink, [of, text]);
+        expect(Buffer.from(sink.encoded())).toEqual(Buffer.from(encode([of, text])));
+      }),
     );
   });
 
@@ -179,7 +191,7 @@ function rewritten(decoded: Decoded): Uint8Array {
   const sink = byteSink();
   const again = (of: Decoded): void => {
     if (of === null) sink.null();
-    else if (of instanceof Uint8Array) sink.string(of);
+    else if (typeof of === "string") sink.string(Buffer.from(of, "latin1"));
     else if (of instanceof Map) encodeMap(sink, Object.fromEntries(of) as Record<string, Decoded>, again);
     else {
       sink.list((of as readonly Decoded[]).length);

@@ -1,8 +1,8 @@
 /** The names of store objects. Knows how a name is made and read; not where objects lie on disk. */
 import { type Either, left, right } from "fp-ts/lib/Either.js";
 import { BASE32_ALPHABET, toBase32 } from "./base32.ts";
-import { compareUtf8, utf8 } from "./bytes.ts";
-import { sha256 } from "./sha256.ts";
+import { bytesOfHex, compareUtf8 } from "./bytes.ts";
+import { type HashText, sha256Hex } from "./sha256.ts";
 
 /** The logical store directory: the same on every host, wherever the bytes lie. */
 export const STORE_DIR = "/cab/store";
@@ -48,10 +48,13 @@ export const hashPart = (path: StorePath): string =>
 /** What stands behind the hash: name, version, output. */
 export const namePart = (path: StorePath): string => path.slice(STORE_DIR.length + 2 + HASH_LENGTH);
 
-/** Makes a path from the 20-byte hash of `fingerprint`. A name that `isStoreName` refuses is a bug of the caller. */
-export function storePath(fingerprint: string, name: string): StorePath {
+/** Bytes of a store path's hash. */
+const HASH_BYTES = 20;
+
+/** Makes a path from the hash of `fingerprint`. A name that `isStoreName` refuses is a bug of the caller. */
+export function storePath(fingerprint: string, name: string, hashText: HashText = sha256Hex): StorePath {
   if (!isStoreName(name)) throw new Error(`BUG: bad store name ${JSON.stringify(name)}`);
-  return `${STORE_DIR}/${toBase32(sha256(utf8(fingerprint)).subarray(0, 20))}-${name}` as StorePath;
+  return `${STORE_DIR}/${toBase32(bytesOfHex(hashText(fingerprint), HASH_BYTES))}-${name}` as StorePath;
 }
 
 /** The name of one output's object: `out` carries no suffix. */
@@ -61,7 +64,7 @@ export const outputName = (name: string, output: string): string => (output === 
  * The path under which an output is built. It follows from name and output alone, not from the derivation, so that a
  * changed input whose effect is nil yields the same bytes (early cutoff), and it has the final path's length.
  */
-export const scratchPath = (name: string, output: string): StorePath =>
-  storePath(`cab:scratch:${name}:${output}`, outputName(name, output));
+export const scratchPath = (name: string, output: string, hashText?: HashText): StorePath =>
+  storePath(`cab:scratch:${name}:${output}`, outputName(name, output), hashText);
 
 export const sortedPaths = (paths: Iterable<StorePath>): StorePath[] => [...new Set(paths)].sort(compareUtf8);

@@ -210,5 +210,5 @@ async function derivationsOf(
 
 async function decoded(graph: Uint8Array): Promise<Either<EvaluatorFailure, DerivationLookup>> {
   const { decodeGraph } = await import("./graph.ts");
-  return right(decodeGraph(graph));
+  return right(decodeGraph(Buffer.from(graph.buffer, graph.byteOffset, graph.length).toString("latin1")));
 }

@@ -67,8 +67,8 @@ export type RealmReport =
 export interface RealmResult {
   /** `RealmReport` as JSON. */
   readonly report: string;
-  /** `encodeGraph`'s bytes; null unless the report is of `Evaluated`. */
-  readonly graph: Uint8Array | null;
+  /** `encodeGraph`'s string; null unless the report is of `Evaluated`. */
+  readonly graph: string | null;
 }
 
 /** What the bundle declares. */
@@ -76,16 +76,21 @@ export interface LoadedBundle extends LoadedRecipes {
   readonly evaluateRecipes: (loaded: LoadedRecipes, host: RealmHost) => Evaluated;
 }
 
-/** `askHost` is a function of the host's: it stays in this closure, since its constructor is the host's `Function`. */
-export function realmProgram(
-  askHost: (localRequest: string) => string,
-  inputJson: string,
-): (load: () => LoadedBundle) => RealmResult {
+/** Functions of the host's: they stay in the program's closure, since their constructor is the host's `Function`. */
+export interface ProgramHost {
+  /** A `LocalRequest` as JSON in, a `LocalAnswer` as JSON out. */
+  readonly ask: (localRequest: string) => string;
+  /** As core's `sha256Hex` does, in a third of its time. */
+  readonly hashText: (text: string) => string;
+}
+
+export function realmProgram(outside: ProgramHost, inputJson: string): (load: () => LoadedBundle) => RealmResult {
+  const { ask, hashText: hashOutside } = outside;
   const { platform, pins, wanted } = JSON.parse(inputJson) as RealmInput;
   const local = ({ workspace, file }: LocalRequest): LocalSource => {
     // Strings whatever a recipe passes: the host must have no reason to throw an error of its own into the realm.
     const question: LocalRequest = { workspace: String(workspace), file: String(file) };
-    const answer = JSON.parse(askHost(JSON.stringify(question))) as LocalAnswer;
+    const answer = JSON.parse(ask(JSON.stringify(question))) as LocalAnswer;
     if ("source" in answer) return answer.source;
     throw Object.assign(new Error(answer.failure._tag), { unread: answer.failure });
   };
@@ -94,6 +99,7 @@ export function realmProgram(
     used.add(key);
     return Object.hasOwn(pins, key) ? pins[key] : undefined;
   };
+  const hashText = (text: string): string => hashOutside(text);
   const ignore = (): void => {};
 
   const collected = ({ recipes, workspace, evaluateRecipes }: LoadedBundle, host: RealmHost): CollectedRecipe[] =>
@@ -120,7 +126,7 @@ export function realmProgram(
   };
 
   return (load) => {
-    const result = (report: RealmReport, graph: Uint8Array | null = null): RealmResult => ({
+    const result = (report: RealmReport, graph: string | null = null): RealmResult => ({
       report: JSON.stringify(report),
       graph,
     });
@@ -130,7 +136,7 @@ export function realmProgram(
       const onOptions = (of: PackageOptions): void => void packages.push(of);
       const nothing = { recipes: [], workspace: bundle.workspace };
       const collect = wanted === "fetches";
-      const host: RealmHost = { platform, pin, collect, local, onFetch: ignore, onOptions };
+      const host: RealmHost = { platform, pin, collect, local, hashText, onFetch: ignore, onOptions };
       if (collect) {
         const { settings } = bundle.evaluateRecipes(nothing, host);
         return result({ _tag: "Fetches", recipes: collected(bundle, host), settings });

@@ -3,11 +3,13 @@
  * against accidents, not a sandbox against attackers: recipes are as trusted as the builds that they describe. Knows
  * nothing of source maps: positions are the bundle's.
  */
+import { hash } from "node:crypto";
 import { constants, createContext, Script } from "node:vm";
 import { isLeft } from "fp-ts/lib/Either.js";
 import type { LocalReader } from "./local.ts";
 import {
   type LocalAnswer,
+  type ProgramHost,
   type RealmInput,
   type RealmReport,
   type RealmResult,
@@ -44,7 +46,11 @@ export async function runInRealm(options: RealmOptions): Promise<RealmOutcome> {
   const result = run(options, options.timeLimitSeconds);
   if (result !== undefined) {
     const { report, graph } = result;
-    return { _tag: "Ended", report: JSON.parse(report) as RealmReport, graph: graph && new Uint8Array(graph) };
+    return {
+      _tag: "Ended",
+      report: JSON.parse(report) as RealmReport,
+      graph: graph === null ? null : Buffer.from(graph),
+    };
   }
   const { profiledPositions } = await import("./realm-profile.ts");
   const seconds = Math.min(PROFILE_SECONDS, options.timeLimitSeconds);
@@ -56,10 +62,12 @@ function run({ code, input, local }: RealmOptions, seconds: number): RealmResult
   const context = createContext(constants.DONT_CONTEXTIFY, { codeGeneration: { strings: false, wasm: false } });
   const inRealm = (text: string): unknown => new Script(text, { filename: "cab-realm.js" }).runInContext(context);
   (inRealm(`(${purify})`) as typeof purify)();
-  const program = (inRealm(`(${realmProgram})`) as typeof realmProgram)(
-    (request) => JSON.stringify(answer(local(JSON.parse(request)))),
-    JSON.stringify(input),
-  );
+  const outside: ProgramHost = {
+    ask: (request) => JSON.stringify(answer(local(JSON.parse(request)))),
+    // Always a string: core's, and nothing that a recipe made.
+    hashText: (text) => hash("sha256", text),
+  };
+  const program = (inRealm(`(${realmProgram})`) as typeof realmProgram)(outside, JSON.stringify(input));
   Object.defineProperty(context, "cabProgram", { value: program, configurable: true });
   const script = new Script(`${BEFORE}${code}${AFTER}`, { filename: BUNDLE_FILE });
   try {

@@ -3,9 +3,10 @@
  * that no value of the realm leaves it.
  */
 
-import { type Derivation, type DrvHash, decodeDerivation } from "../derivation.ts";
-import { byteSink, decodedList, decodedString, decodeItems } from "../encoding.ts";
+import { type Derivation, type DrvHash, decodeDerivationBinary } from "../derivation.ts";
+import { decodedList, decodedString, decodeItems, stringSink } from "../encoding.ts";
 import type { Platform } from "../platform.ts";
+import type { HashText } from "../sha256.ts";
 import type { PackageOptions } from "./choose-options.ts";
 import { RecipeError } from "./failure.ts";
 import { instantiate } from "./instantiate.ts";
@@ -23,6 +24,8 @@ export interface RealmHost {
   readonly local: (request: LocalRequest) => LocalSource;
   /** Told of every fetch. */
   readonly onFetch: (request: FetchRequest) => void;
+  /** Faster than core's own hash. */
+  readonly hashText?: HashText;
   /** Told of the options of every package, whatever uses it. */
   readonly onOptions: (of: PackageOptions) => void;
 }
@@ -39,7 +42,7 @@ export interface Evaluated {
   readonly roots: readonly { readonly name: string; readonly drv: string }[];
   readonly settings: WorkspaceSettings;
   /** `encodeGraph` of everything that the roots need. */
-  readonly graph: Uint8Array;
+  readonly graph: string;
 }
 
 /** Evaluates the default exports of recipe modules. Throws `RecipeError`, or whatever a recipe throws. */
@@ -49,6 +52,7 @@ export function evaluateRecipes({ recipes, workspace }: LoadedRecipes, host: Rea
   const { roots, encodings } = instantiate(packages, {
     platform: host.platform,
     policy,
+    hashText: host.hashText,
     onOptions: host.onOptions,
     local: host.local,
     pin: (request) => {
@@ -76,23 +80,27 @@ function asPackage(name: string, value: unknown): AnyPackage {
   });
 }
 
-/** A set of derivations as one canonical value: a list of (hash, encoding), those first that nothing else needs. */
-export function encodeGraph(encodings: ReadonlyMap<DrvHash, Uint8Array>): Uint8Array {
-  const sink = byteSink();
+/**
+ * A set of derivations as one canonical value, in the string whose UTF-8 it is: a list of (hash, encoding), those first
+ * that nothing else needs.
+ */
+export function encodeGraph(encodings: ReadonlyMap<DrvHash, string>): string {
+  const sink = stringSink();
   sink.list(encodings.size);
-  for (const [hash, bytes] of [...encodings].reverse()) {
+  for (const [hash, encoding] of [...encodings].reverse()) {
     sink.list(2);
     sink.string(hash);
-    sink.string(bytes);
+    sink.string(encoding);
   }
-  return sink.bytes();
+  return sink.encoded();
 }
 
 /**
  * The lookup of a graph that this engine wrote; on anything else it throws. Reads no further than what it is asked for:
- * of an up-to-date role that is the first entry, while to read 10,000 takes 60 ms.
+ * of an up-to-date role that is the first entry, while to read 10,000 takes 60 ms. Takes the graph's bytes as a string of
+ * one character each.
  */
-export function decodeGraph(bytes: Uint8Array): (hash: DrvHash) => Derivation | undefined {
+export function decodeGraph(bytes: string): (hash: DrvHash) => Derivation | undefined {
   const entries = decodeItems(bytes);
   const derivations = new Map<string, Derivation>();
   const readNext = (): boolean => {
@@ -100,7 +108,7 @@ export function decodeGraph(bytes: Uint8Array): (hash: DrvHash) => Derivation | 
     if (done) return false;
     const [hash, encoding] = decodedList(entry) ?? [];
     const text = decodedString(hash);
-    const drv = encoding instanceof Uint8Array ? decodeDerivation(encoding) : undefined;
+    const drv = typeof encoding === "string" ? decodeDerivationBinary(encoding) : undefined;
     if (text === undefined || drv === undefined) throw new Error("BUG: this engine wrote no such graph");
     derivations.set(text, drv);
     return true;
