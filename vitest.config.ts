@@ -16,6 +16,8 @@ export default defineConfig({
           include: ["packages/**/*.test.ts", "derivations/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...exclude, "test/e2e/**"],
           testTimeout: 30_000,
+          // As the launcher starts cab.
+          execArgv: ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"],
         },
       },
       {

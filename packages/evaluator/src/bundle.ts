@@ -4,12 +4,12 @@
  */
 
 import type { BuildFailure, Message, Metafile } from "esbuild";
-import { type Either, left, right } from "fp-ts/lib/Either.js";
+import { type Either, isLeft, left, right } from "fp-ts/lib/Either.js";
 import type { EvaluatorFailure, ModuleFault, Place } from "./failure.ts";
+import { importOrder } from "./import-order.ts";
 import {
   displayModule,
   ENTRY_MODULE,
-  IMPORT_META,
   type ModuleName,
   type ModuleOptions,
   modulePrefix,
@@ -18,6 +18,7 @@ import {
   type RefusedImport,
   workspaceModules,
 } from "./modules.ts";
+import { LIBRARIES, RECIPE_LANGUAGE } from "./recipe-language.ts";
 
 export interface Bundle {
   /** Declares a variable `cab`: a `LoadedBundle`. */
@@ -40,21 +41,12 @@ export async function bundleRecipes(
       bundle: true,
       write: false,
       metafile: true,
+      ...RECIPE_LANGUAGE,
+      ...LIBRARIES,
       format: "iife",
       globalName: "cab",
-      platform: "neutral",
-      mainFields: ["module", "main"],
-      target: "es2024",
-      // Given here so that no tsconfig.json on the way decides what a recipe means.
-      tsconfigRaw: { compilerOptions: { target: "es2024", useDefineForClassFields: true } },
-      // Lowered to calls of Promise, which the realm lacks: an async recipe fails where it starts.
-      supported: { "async-await": false, "async-generator": false, "for-await": false, "dynamic-import": false },
-      define: { "import.meta": IMPORT_META, "process.env.NODE_ENV": '"development"' },
       sourcemap: "external",
       sourcesContent: false,
-      charset: "utf8",
-      legalComments: "none",
-      logLevel: "silent",
       logLimit: MAX_FAULTS,
       plugins: [workspaceModules({ ...options, sources })],
     });
@@ -108,32 +100,12 @@ function placeOf(
   };
 }
 
-/** The first cycle among workspace modules, as files from one back to itself. Iterative: a chain may be long. */
+/** The first cycle among workspace modules, as files from one back to itself. */
 function findCycle({ inputs }: Metafile): string[] | undefined {
-  const imports = (module: string): string[] =>
-    (inputs[module]?.imports ?? []).map(({ path }) => path).filter((path) => path.startsWith(`${NAMESPACE}:`));
-  const done = new Set<string>();
-  const open = new Set<string>();
-  const pending: { readonly module: string; readonly next: string[] }[] = [];
-  const enter = (module: string): void => {
-    open.add(module);
-    pending.push({ module, next: imports(module) });
-  };
-  enter(ENTRY_MODULE);
-  for (let top = pending.at(-1); top !== undefined; top = pending.at(-1)) {
-    const next = top.next.shift();
-    if (next === undefined) {
-      done.add(top.module);
-      open.delete(top.module);
-      pending.pop();
-    } else if (open.has(next)) {
-      const path = [...open];
-      return [...path.slice(path.indexOf(next)), next].map((module) =>
-        displayModule(parseModuleName(module.slice(NAMESPACE.length + 1)) as ModuleName),
-      );
-    } else if (!done.has(next)) {
-      enter(next);
-    }
-  }
-  return undefined;
+  const order = importOrder(ENTRY_MODULE, (module) =>
+    (inputs[module]?.imports ?? []).map(({ path }) => path).filter((path) => path.startsWith(`${NAMESPACE}:`)),
+  );
+  return isLeft(order)
+    ? order.left.map((module) => displayModule(parseModuleName(module.slice(NAMESPACE.length + 1)) as ModuleName))
+    : undefined;
 }

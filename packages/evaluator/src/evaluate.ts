@@ -182,8 +182,8 @@ async function evaluatedAfresh(
   workspaces: Workspaces,
   key: MemoKey,
 ): Promise<Either<EvaluatorFailure, { record: MemoRecord; graph: Uint8Array }>> {
-  const { evaluateFresh } = await import("./fresh.ts");
-  const fresh = await evaluateFresh(freshOptions(options, workspaces), key.names);
+  const [{ evaluateFresh }, { moduleMemo }] = await Promise.all([import("./fresh.ts"), import("./module-memo.ts")]);
+  const fresh = await evaluateFresh(freshOptions(options, workspaces), key.names, moduleMemo(options.memo, key));
   if (isLeft(fresh)) return fresh;
   const { graph, pins, ...rest } = fresh.right;
   const record = {

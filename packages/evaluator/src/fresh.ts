@@ -1,23 +1,21 @@
 /**
- * Evaluates without the memo: chooses recipes, reads pins, bundles, runs. Loaded only when the memo has no answer,
- * since it brings the bundler's and the realm's code with it.
+ * Evaluates without the memo: chooses recipes, reads pins, runs. Loaded only when the memo has no answer, since it brings
+ * the realm's code with it.
  */
 import type { FetchRequest, PackageOptions, Platform, WorkspaceSettings } from "@cab/core";
 import { fetchKey } from "@cab/core";
 import { type Either, isLeft, left, right } from "fp-ts/lib/Either.js";
-import { type Bundle, bundleRecipes } from "./bundle.ts";
 import { typeFailure } from "./check-types.ts";
 import type { EvaluatorFailure, Notice } from "./failure.ts";
 import { type LocalReader, localReader } from "./local.ts";
 import { type Pins, readLocks } from "./lock.ts";
 import type { Root } from "./memo.ts";
+import type { ModuleMemo } from "./module-memo.ts";
 import { type Edits, readLog } from "./observe.ts";
-import { bundlePositions } from "./positions.ts";
-import { runInRealm } from "./realm.ts";
-import type { CollectedRecipe, RealmInput, RealmReport } from "./realm-program.ts";
+import type { CollectedRecipe, RealmInput } from "./realm-program.ts";
 import { chooseRecipes, configOf } from "./recipes.ts";
+import { type Ran, type Recipes, runBundle, runRecipes } from "./run-recipes.ts";
 import type { Read } from "./stamps.ts";
-import { failureOf } from "./thrown.ts";
 import { type UsedPins, usedPins } from "./used-pins.ts";
 import type { Workspaces } from "./workspace.ts";
 
@@ -64,11 +62,12 @@ export interface Collected {
 export async function evaluateFresh(
   options: FreshOptions,
   names: readonly string[],
+  modules: ModuleMemo,
 ): Promise<Either<EvaluatorFailure, Fresh>> {
   const prepared = await prepare(options, names);
   if (isLeft(prepared)) return prepared;
   const { notices, pins, reads } = prepared.right;
-  const outcome = await run(options, prepared.right, "derivations");
+  const outcome = await run(options, prepared.right, "derivations", modules);
   if (isLeft(outcome)) {
     return outcome.left._tag === "NotLocked" ? allUnpinned(options, prepared.right, outcome.left) : outcome;
   }
@@ -145,7 +144,7 @@ async function allUnpinned(
 interface Prepared {
   readonly notices: readonly Notice[];
   readonly pins: Pins;
-  readonly bundle: Bundle;
+  readonly recipes: Recipes;
   readonly local: LocalReader;
   readonly checkTypes: () => Promise<Either<EvaluatorFailure, void>>;
   /** What has been read so far. */
@@ -171,40 +170,31 @@ async function prepare(
   }
   const pins = readLocks(workspaces, lockLog);
   if (isLeft(pins)) return pins;
-  const bundle = await bundleRecipes({ workspaces, recipes, config, coreEntry, log });
-  if (isLeft(bundle)) return bundle;
   return right({
     notices,
     pins: pins.right,
-    bundle: bundle.right,
+    recipes: { workspaces, recipes, config, coreEntry, log, now },
     local: localReader(workspaces, log),
     checkTypes,
     reads: () => ({ reads: log.reads(), locks: lockLog.reads() }),
   });
 }
 
-interface Outcome {
-  readonly report: RealmReport;
-  readonly graph: Uint8Array | null;
-}
-
 async function run(
   options: FreshOptions,
-  { bundle, pins, local, checkTypes }: Prepared,
+  { recipes, pins, local, checkTypes }: Prepared,
   wanted: RealmInput["wanted"],
-): Promise<Either<EvaluatorFailure, Outcome>> {
+  modules?: ModuleMemo,
+): Promise<Either<EvaluatorFailure, Ran>> {
   const { platform, timeLimitSeconds } = options;
-  const outcome = await runInRealm({ code: bundle.code, input: { platform, pins, wanted }, local, timeLimitSeconds });
-  if (outcome._tag === "TimedOut") {
-    const place = bundlePositions(bundle).placeAmong(outcome.positions);
-    return left({ _tag: "TimedOut", seconds: timeLimitSeconds, place });
-  }
-  const { report, graph } = outcome;
-  if (report._tag === "Threw") return left(failureOf(report.thrown, bundlePositions(bundle)));
+  const realm = { input: { platform, pins, wanted }, local, timeLimitSeconds };
+  const ran = modules === undefined ? await runBundle(recipes, realm) : await runRecipes(recipes, realm, modules);
+  if (isLeft(ran)) return ran;
+  const { report } = ran.right;
   // What the policy says is known by now only.
   if (report._tag === "Evaluated" && report.settings.checkTypes && !options.checkTypes) {
     const checked = await checkTypes();
     if (isLeft(checked)) return checked;
   }
-  return right({ report, graph });
+  return ran;
 }

@@ -172,7 +172,7 @@ export default thing("app", fetchUrl("${LOCKED_URL}"));
     const { evaluate } = await import("./evaluate.ts");
     const run = () => evaluate(counting, ["app"])();
     await run();
-    expect(puts.splice(0)).toHaveLength(3);
+    expect(puts.splice(0)).toHaveLength(4);
     await run();
     expect(puts).toEqual([]);
     workspace.write({ "cab.lock": lockOf({ "https://example.org/other.tgz": "b" }) });

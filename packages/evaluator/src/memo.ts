@@ -92,10 +92,10 @@ export const recallValue = (store: MemoStore, kind: MemoValue, digest: string): 
 
 const FINGERPRINT_LENGTH = 16;
 
-const sealed = (payload: Uint8Array): Buffer => Buffer.concat([Buffer.from(fingerprint(payload)), payload]);
+export const sealed = (payload: Uint8Array): Buffer => Buffer.concat([Buffer.from(fingerprint(payload)), payload]);
 
 /** What was sealed; undefined if it is not that any more. */
-function openSealed(bytes: Uint8Array | undefined): Buffer | undefined {
+export function openSealed(bytes: Uint8Array | undefined): Buffer | undefined {
   if (bytes === undefined) return undefined;
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const payload = whole.subarray(FINGERPRINT_LENGTH);
@@ -106,13 +106,15 @@ function openSealed(bytes: Uint8Array | undefined): Buffer | undefined {
  * 64 bits of some bytes: two FNV-1a lanes over words of four, with a final mix (MurmurHash3's). Finds damage and spreads
  * names; never trusted for identity. Written out because loading `node:crypto` costs a hit 4 ms.
  */
-function fingerprint(bytes: Uint8Array): string {
+export function fingerprint(bytes: Uint8Array): string {
   // Copied to where words are aligned. Zeros fill the last one; the length tells them from zeros that were there.
   const words = new Int32Array((bytes.length + 3) >> 2);
   new Uint8Array(words.buffer).set(bytes);
   let a = 0x811c9dc5 ^ bytes.length;
   let b = 0x9747b28c ^ bytes.length;
-  for (const word of words) {
+  // By index: three times as fast as `for … of`.
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
     a = Math.imul(a ^ word, 0x01000193);
     b = Math.imul(b ^ word, 0x85ebca6b);
   }

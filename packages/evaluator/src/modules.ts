@@ -48,11 +48,15 @@ export function modulePrefix(name: ModuleName, source: string): string {
   return `const ${IMPORT_META} = ${JSON.stringify({ url })};`;
 }
 
-export interface ModuleOptions {
-  readonly workspaces: Workspaces;
+/** What the generated entry imports. */
+export interface Entry {
   readonly recipes: readonly Recipe[];
   /** `cab.config.ts`, if the workspace has one. */
   readonly config: WorkspaceFile | undefined;
+}
+
+export interface ModuleOptions extends Entry {
+  readonly workspaces: Workspaces;
   /** The module that recipes import as `@cab/core`. */
   readonly coreEntry: string;
   readonly log: ReadLog;
@@ -72,8 +76,7 @@ export const workspaceModules = (options: ModuleOptions): Plugin => ({
       if (kind === "entry-point") return { path: "entry", namespace: ENTRY };
       if (namespace === ENTRY) {
         if (path === "@cab/core") return { path: options.coreEntry };
-        const { workspace, path: file } = (path === CONFIG ? options.config : options.recipes[Number(path)]) as Recipe;
-        return { path: moduleName({ id: workspace.id, path: file }), namespace: NAMESPACE };
+        return { path: moduleName(entryImport(options, path)), namespace: NAMESPACE };
       }
       if (namespace !== NAMESPACE) return undefined;
       const found = resolveImport(options, resolved, { importer: parseModuleName(importer) as ModuleName, path, kind });
@@ -81,15 +84,23 @@ export const workspaceModules = (options: ModuleOptions): Plugin => ({
     });
     build.onLoad({ filter: /.*/, namespace: ENTRY }, () => ({ contents: entryModule(options), loader: "js" }));
     build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => loadModule(options, path));
+    loggedFiles(options.log).setup(build);
+  },
+});
+
+/** Files that esbuild finds by itself, such as core's, read through the log. */
+export const loggedFiles = (log: ReadLog): Plugin => ({
+  name: "cab-files",
+  setup: (build) => {
     build.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => {
-      const contents = options.log.readFile(path);
+      const contents = log.readFile(path);
       return contents === undefined ? undefined : { contents, loader: loaderOf(path) };
     });
   },
 });
 
 /** Core first, so that whatever it sets up is there when the first recipe runs. */
-function entryModule({ recipes, config }: ModuleOptions): string {
+export function entryModule({ recipes, config }: Entry): string {
   const imports = recipes.map((_, i) => `import * as recipe${i} from "${i}";`);
   const values = recipes.map(({ name }, i) => `{ name: ${JSON.stringify(name)}, value: recipe${i}.default }`);
   return [
@@ -99,6 +110,12 @@ function entryModule({ recipes, config }: ModuleOptions): string {
     `export const workspace = ${config === undefined ? undefined : "config.default"};`,
     `export const recipes = [${values.join(", ")}];`,
   ].join("\n");
+}
+
+/** The module that the entry means by a specifier. */
+export function entryImport({ recipes, config }: Entry, specifier: string): ModuleName {
+  const { workspace, path } = (specifier === CONFIG ? config : recipes[Number(specifier)]) as WorkspaceFile;
+  return { id: workspace.id, path };
 }
 
 type Resolved = Map<string, Either<never, OnResolveResult>>;
@@ -135,22 +152,37 @@ function resolveImport(
   }
   if (realpathSync.native(file) !== file)
     return refuse("it is reached through a symbolic link", "import the file itself");
-  const found = workspaceFile(options.workspaces, file);
-  if (found === undefined || found.path.split("/").includes("node_modules")) {
+  const name = ownModule(options.workspaces, file);
+  if (name === undefined) {
     return refuse("the file lies outside the workspace", "move it into the workspace, or read it with local(…)");
   }
-  if (![".ts", ".json"].includes(extname(file))) {
+  if (!isModuleFile(file)) {
     return refuse("only .ts and .json files are modules", `read it with local(import.meta, ${JSON.stringify(path)})`);
   }
-  const module = right({ path: moduleName({ id: found.workspace.id, path: found.path }), namespace: NAMESPACE });
+  const module = right({ path: moduleName(name), namespace: NAMESPACE });
   resolved.set(file, module);
   return module;
 }
 
 const isFile = (file: string): boolean => statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 
+/** A file of a workspace as a module; undefined for what lies elsewhere, or is another package's. */
+export function ownModule(workspaces: Workspaces, file: string): ModuleName | undefined {
+  const found = workspaceFile(workspaces, file);
+  if (found === undefined || found.path.split("/").includes("node_modules")) return undefined;
+  return { id: found.workspace.id, path: found.path };
+}
+
+export const isModuleFile = (file: string): boolean => [".ts", ".json"].includes(extname(file));
+
+/** Where a module lies on disk. */
+export function moduleFile(workspaces: Workspaces, { id, path }: ModuleName): string {
+  const workspace = workspaces.find((candidate) => candidate.id === id) as Workspace;
+  return resolve(workspace.root, path);
+}
+
 /** The file on disk that a specifier names; undefined for what names none. */
-function namedFile(workspaces: Workspaces, importer: ModuleName, path: string): string | undefined {
+export function namedFile(workspaces: Workspaces, importer: ModuleName, path: string): string | undefined {
   const rootOf = (id: string): string | undefined => workspaces.find((workspace) => workspace.id === id)?.root;
   const shipped = rootOf("@cab/derivations");
   if (path.startsWith("@cab/derivations/") && shipped !== undefined) {
@@ -163,8 +195,7 @@ function namedFile(workspaces: Workspaces, importer: ModuleName, path: string): 
 
 function loadModule({ workspaces, log, sources }: ModuleOptions, path: string): OnLoadResult {
   const name = parseModuleName(path) as ModuleName;
-  const workspace = workspaces.find(({ id }) => id === name.id) as Workspace;
-  const source = log.readFile(resolve(workspace.root, name.path))?.toString();
+  const source = log.readFile(moduleFile(workspaces, name))?.toString();
   if (source === undefined)
     return { errors: [{ text: "the file vanished while it was read" } satisfies PartialMessage] };
   sources.set(path, source);

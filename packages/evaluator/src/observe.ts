@@ -25,6 +25,8 @@ export interface ReadLog {
   readonly look: (path: string, listing?: Listing) => Observed;
   /** A file's bytes through symbolic links, each of them recorded; undefined if there is no file. */
   readonly readFile: (path: string) => Buffer | undefined;
+  /** Adds what was observed without this log. */
+  readonly record: (read: Read) => void;
   readonly reads: () => Read[];
 }
 
@@ -40,10 +42,13 @@ export type Edits = ReadonlyMap<string, string>;
 /** `now` gives milliseconds since the epoch. */
 export function readLog(now: () => number, edits: Edits = new Map()): ReadLog {
   const reads = new Map<string, Read>();
+  const record = (read: Read): void => {
+    const key = `${read.listing}:${read.path}`;
+    if (!reads.has(key)) reads.set(key, read);
+  };
   const look = (path: string, listing: Listing = "all"): Observed => {
     const { observed, read } = observe(path, listing, now);
-    const key = `${listing}:${path}`;
-    if (!reads.has(key)) reads.set(key, read);
+    record(read);
     return observed;
   };
   const readFile = (path: string): Buffer | undefined => {
@@ -53,11 +58,11 @@ export function readLog(now: () => number, edits: Edits = new Map()): ReadLog {
     if (observed._tag === "Link") return readFile(realpathSync(path));
     return observed._tag === "File" ? observed.bytes : undefined;
   };
-  return { look, readFile, reads: () => [...reads.values()] };
+  return { look, readFile, record, reads: () => [...reads.values()] };
 }
 
 /** The stamp is taken before the bytes, so that a write in between shows as a moved stamp. */
-function observe(path: string, listing: Listing, now: () => number): { observed: Observed; read: Read } {
+export function observe(path: string, listing: Listing, now: () => number): { observed: Observed; read: Read } {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   const settled = stats === undefined || youngest(stats) + STAMP_GRANULE < now();
   const observed = content(path, stats);

@@ -10,7 +10,8 @@ export interface Impurity {
   readonly remedy: string;
 }
 
-export function purify(): void {
+/** `stackFrames`: how many frames of its stack an error keeps. */
+export function purify(stackFrames: number): void {
   // biome-ignore lint/suspicious/noRedundantUseStrict: the text runs as a script
   "use strict";
   const refusal = (what: string, remedy: string) => (): never => {
@@ -87,8 +88,7 @@ export function purify(): void {
     if (typeof name === "string" && !kept.has(name)) Reflect.deleteProperty(globalThis, name);
   }
 
-  // Ten frames, the default, may all be builders; a recipe's own frame must be among those kept.
-  Error.stackTraceLimit = 50;
+  Error.stackTraceLimit = stackFrames;
 
   // Prototypes that no global leads to are found from an instance each.
   const iterators = Reflect.get(globalThis, "Iterator") as {

@@ -4,7 +4,7 @@
  * nothing of source maps: positions are the bundle's.
  */
 import { hash } from "node:crypto";
-import { constants, createContext, Script } from "node:vm";
+import { type Context, constants, createContext, Script } from "node:vm";
 import { isLeft } from "fp-ts/lib/Either.js";
 import type { LocalReader } from "./local.ts";
 import {
@@ -52,24 +52,47 @@ export async function runInRealm(options: RealmOptions): Promise<RealmOutcome> {
       graph: graph === null ? null : Buffer.from(graph),
     };
   }
+  return timedOut(options);
+}
+
+/** The outcome for a bundle that is known not to end. */
+export async function timedOut(options: RealmOptions): Promise<RealmOutcome> {
   const { profiledPositions } = await import("./realm-profile.ts");
   const seconds = Math.min(PROFILE_SECONDS, options.timeLimitSeconds);
   return { _tag: "TimedOut", positions: profiledPositions(BUNDLE_FILE, () => run(options, seconds)) };
 }
 
-/** Undefined if the time limit ended it. The bundle starts on the script's first line, so no line of it moves. */
-function run({ code, input, local }: RealmOptions, seconds: number): RealmResult | undefined {
+export interface Realm {
+  readonly context: Context;
+  /** A function of the realm's that runs what a bundle declares. */
+  readonly program: ReturnType<typeof realmProgram>;
+}
+
+/** `stackFrames`: how many an error keeps. */
+export function openRealm(
+  { input, local }: Omit<RealmOptions, "code">,
+  { stackFrames }: { readonly stackFrames: number },
+): Realm {
   const context = createContext(constants.DONT_CONTEXTIFY, { codeGeneration: { strings: false, wasm: false } });
   const inRealm = (text: string): unknown => new Script(text, { filename: "cab-realm.js" }).runInContext(context);
-  (inRealm(`(${purify})`) as typeof purify)();
+  (inRealm(`(${purify})`) as typeof purify)(stackFrames);
   const outside: ProgramHost = {
     ask: (request) => JSON.stringify(answer(local(JSON.parse(request)))),
     // Always a string: core's, and nothing that a recipe made.
     hashText: (text) => hash("sha256", text),
   };
   const program = (inRealm(`(${realmProgram})`) as typeof realmProgram)(outside, JSON.stringify(input));
+  return { context, program };
+}
+
+// Ten, the default, may all be builders'; a recipe's own frame must be among those kept.
+const STACK_FRAMES = 50;
+
+/** Undefined if the time limit ended it. The bundle starts on the script's first line, so no line of it moves. */
+function run(options: RealmOptions, seconds: number): RealmResult | undefined {
+  const { context, program } = openRealm(options, { stackFrames: STACK_FRAMES });
   Object.defineProperty(context, "cabProgram", { value: program, configurable: true });
-  const script = new Script(`${BEFORE}${code}${AFTER}`, { filename: BUNDLE_FILE });
+  const script = new Script(`${BEFORE}${options.code}${AFTER}`, { filename: BUNDLE_FILE });
   try {
     return script.runInContext(context, { timeout: seconds * 1000 }) as RealmResult;
   } catch (error) {

@@ -22,7 +22,7 @@ export interface Read {
 export const stampOfStats = (stats: BigIntStats | undefined): string =>
   stats === undefined ? "absent" : `${stats.mtimeNs}.${stats.ctimeNs}.${stats.size}.${stats.ino}`;
 
-function currentStamp(path: string): string | undefined {
+export function currentStamp(path: string): string | undefined {
   try {
     return stampOfStats(lstatSync(path, { bigint: true, throwIfNoEntry: false }));
   } catch {
