@@ -66,7 +66,7 @@ function withoutFixup(drv: ResolvedDerivation): ResolvedDerivation {
 
 await inTemporaryFolder("openldap", async (folder) => {
   await realised("openldap");
-  const store = openHostStore(HOST, ROOT);
+  const store = await openHostStore(HOST, ROOT);
   const { drv, inputs, tools } = await asBuilt(store);
   const executor = createExecutor({ env: {}, openLog: () => join(folder, "log") });
 

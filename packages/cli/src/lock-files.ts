@@ -5,17 +5,8 @@
 import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { sortedKeys } from "@cab/core";
-import {
-  type EvaluatorOptions,
-  findWorkspaces,
-  lockFile,
-  type Pins,
-  pathBelow,
-  pinText,
-  readLocks,
-  renderLock,
-  type Workspace,
-} from "@cab/evaluator";
+import { type EvaluatorOptions, findWorkspaces, pathBelow, type Workspace } from "@cab/evaluator";
+import { lockFile, type Pins, pinText, readLocks, renderLock } from "@cab/evaluator/lock";
 import { isLeft } from "fp-ts/lib/Either.js";
 import { Ended } from "./ended.ts";
 import { evaluatorEnded } from "./wiring.ts";

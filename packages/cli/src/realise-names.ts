@@ -59,7 +59,7 @@ export async function openSession(
 ): Promise<Session> {
   const evaluation = await evaluateRecipes(host, root, { ...settings, names: [...names, SANDBOX_RECIPE] });
   const derivation = await derivationsOf(evaluation);
-  const store = openHostStore(host, root);
+  const store = await openHostStore(host, root);
   const workspace = evaluation.settings;
   const executor = lazyExecutor(host, root, store, { ...settings, workspace });
   const substituters = await openSubstituters(settings.from);

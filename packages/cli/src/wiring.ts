@@ -25,10 +25,9 @@ import {
 } from "@cab/evaluator";
 import type { Executor, ExecutorOptions, Pinning } from "@cab/executor";
 import { hostFacts, isPrivileged } from "@cab/executor/host-facts";
-import { openStore, type Store } from "@cab/store";
+import type { Store } from "@cab/store";
 import * as E from "fp-ts/lib/Either.js";
 import { Ended } from "./ended.ts";
-import { renderStoreFailure } from "./render-failure.ts";
 import type { Host } from "./verb.ts";
 import { BUILD } from "./version.ts";
 
@@ -92,7 +91,7 @@ export async function evaluateRecipes(
   if (E.isLeft(evaluated)) throw await evaluatorEnded(evaluated.left);
   const { notices } = evaluated.right;
   if (notices.length > 0) {
-    const { renderNotice } = await import("@cab/evaluator");
+    const { renderNotice } = await import("@cab/evaluator/render");
     for (const notice of notices) host.err(`note: ${renderNotice(notice)}\n`);
   }
   return evaluated.right;
@@ -110,15 +109,18 @@ export async function derivationsOf(evaluation: Evaluation): Promise<DerivationO
 }
 
 export async function evaluatorEnded(failure: EvaluatorFailure): Promise<Ended> {
-  const { renderEvaluatorFailure } = await import("@cab/evaluator");
+  const { renderEvaluatorFailure } = await import("@cab/evaluator/render");
   return new Ended(`error: ${renderEvaluatorFailure(failure)}\n`);
 }
 
-export function openHostStore(host: Host, root: string): Store {
+/** Loaded here, since its database takes longer to load (25 ms) than to evaluate what is remembered. */
+export async function openHostStore(host: Host, root: string): Promise<Store> {
+  const { openStore } = await import("@cab/store");
   const builder = host.uid === 0 && isPrivileged(hostFacts()) ? SANDBOX_USER : null;
   const opened = openStore({ root, builder });
-  if (E.isLeft(opened)) throw new Ended(`error: ${renderStoreFailure(opened.left)}\n`);
-  return opened.right;
+  if (E.isRight(opened)) return opened.right;
+  const { renderStoreFailure } = await import("./render-failure.ts");
+  throw new Ended(`error: ${renderStoreFailure(opened.left)}\n`);
 }
 
 export interface ExecutorSettings {

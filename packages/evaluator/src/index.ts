@@ -1,13 +1,12 @@
-export { checkTypes, type TypeCheckOptions } from "./check-types.ts";
+/**
+ * What every command uses. What single verbs use has paths of its own (package.json): a bundler that splits by verb puts all
+ * that an index names into each of them.
+ */
 export * from "./evaluate.ts";
 export * from "./failure.ts";
 export type { Collected, CollectedFetch } from "./fresh.ts";
-export { locateRecipes } from "./locate.ts";
-export * from "./lock.ts";
 export * from "./memo.ts";
 export * from "./memo-files.ts";
 export type { Edits } from "./observe.ts";
-export { projectConfig, type RecipeProject } from "./recipe-project.ts";
 export type { Recipe } from "./recipes.ts";
-export * from "./render.ts";
 export * from "./workspace.ts";

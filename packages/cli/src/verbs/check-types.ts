@@ -1,5 +1,5 @@
 /** `cab check-types`: the type checker over recipes, with what it finds shown as places in them. Evaluates nothing. */
-import { checkTypes } from "@cab/evaluator";
+import { checkTypes } from "@cab/evaluator/check-types";
 import * as E from "fp-ts/lib/Either.js";
 import { cabRoot } from "../cab-root.ts";
 import { defineVerb } from "../verb.ts";

@@ -17,7 +17,7 @@ export const verb = defineVerb({
     const derivation = await derivationsOf(evaluation);
     const [wanted] = evaluation.roots;
     if (wanted === undefined) throw new Error("BUG: one name gave no root");
-    const store = openHostStore(host, root);
+    const store = await openHostStore(host, root);
     const log = await readBuildLog(store, derivation, wanted.drv);
     await store.close();
     if (log === undefined) {

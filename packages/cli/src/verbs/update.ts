@@ -1,7 +1,8 @@
 /** `cab update`: moves recipes to newer versions of what they build: as a patch, or with `--write` for good. */
 import { relative } from "node:path";
 import type { Pin } from "@cab/core";
-import { type Collected, collectFetches, type Edits, type EvaluatorOptions, locateRecipes } from "@cab/evaluator";
+import { type Collected, collectFetches, type Edits, type EvaluatorOptions } from "@cab/evaluator";
+import { locateRecipes } from "@cab/evaluator/locate";
 import * as E from "fp-ts/lib/Either.js";
 import { cabRoot } from "../cab-root.ts";
 import { Ended } from "../ended.ts";
