@@ -18,8 +18,8 @@ export interface Topic {
 }
 
 /** What every wrong recipe begins with. All that it fetches is pinned by the shipped lock file. */
-export const PRELUDE = `import { argv, concat, debianBinary, debianSource, defaults, fetchUrl, gitSource, json, local } from "@cab/core";
-import { npmPackage, type OutputRef, option, rewriteInputs, secret, sh, workspace } from "@cab/core";
+export const PRELUDE = `import { argv, concat, debianBinary, debianSource, defaults, fetchUrl, gitSource, json } from "@cab/core";
+import { local, npmPackage, type OutputRef, option, rewriteInputs, secret, sh, workspace } from "@cab/core";
 import { autotools } from "@cab/derivations/lib/autotools.ts";
 import { cmake } from "@cab/derivations/lib/cmake.ts";
 import { debianTree } from "@cab/derivations/lib/debian-tree.ts";
@@ -245,6 +245,10 @@ export const TYPED: readonly Topic[] = [
       ["a name alone", 'debianSource("zlib")'],
       ["a binary package without an architecture", 'debianBinary({ package: "zlib1g" })'],
       ["an npm package without a version", 'npmPackage({ package: "left-pad" })'],
+      [
+        "a repository with two revisions",
+        'gitSource({ url: "https://example.org/x.git", ref: "v1", commit: "0".repeat(40) })',
+      ],
       ["a URL object", 'fetchUrl(new URL("https://example.org/x.tar.gz"))'],
       ["a record for an address", 'fetchUrl({ url: "https://example.org/x.tar.gz" })'],
       ["a local file without the module", 'local("./fix.patch")'],
@@ -340,3 +344,23 @@ export const EVALUATED: readonly Topic[] = [
     ),
   },
 ];
+
+/** What evaluates, and fails while it is built. `given` is a project that installs `bin/mine`. */
+export const BUILT: readonly Mistake[] = mistakes(
+  ["a program that is not there at the end", 'make({ ...given, provides: { bins: ["mined"] } })'],
+  ["a library that is not there at the end", 'make({ ...given, provides: { libs: ["mine"] } })'],
+  ["a patch that does not apply", 'make({ ...given, patches: [local(import.meta, "./mine/wrong.patch")] })'],
+  ["a command that fails", "make({ ...given, finish: sh`ls nowhere` })"],
+  ["a variable that nobody set", 'make({ ...given, finish: sh`rm -r "$nowhere/x"` })'],
+  ["the network", "make({ ...given, finish: sh`exec 3<>/dev/tcp/192.0.2.1/80` })"],
+  [
+    "a script for the host's interpreter",
+    "make({ ...given, finish: sh`sed -i '1s|.*|#!/usr/bin/perl|' \"$out/bin/mine\"` })",
+  ],
+  [
+    "what must not be referred to",
+    'make({ ...given, disallowedReferences: [sandbox], finish: sh`echo ${sandbox} > "$out/note"` })',
+  ],
+  ["set-user-id bits", 'make({ ...given, finish: sh`chmod u+s "$out/bin/mine"` })'],
+  ["an output that nobody made", `plain({ outputs: ["out", "doc"], script: 'echo > "$out"' })`],
+);

@@ -159,7 +159,7 @@ export default workspace({ options: [defaults(app, { tls: false })], jobs: 3, mi
 `;
 
   it("holds for every recipe, is remembered with what it asks of the command, and is read again when it changes", async () => {
-    const workspace = workspaceOf({ "derivations/app.ts": TUNABLE, "cab.config.ts": "export {};\n" });
+    const workspace = workspaceOf({ "derivations/app.ts": TUNABLE, "cab.config.ts": "// Only marks the workspace.\n" });
     const argsOf = async () => {
       const { roots, derivations, settings, memo } = await workspace.evaluation("app");
       const lookup = await derivations();

@@ -199,7 +199,10 @@ function loadModule({ workspaces, log, sources }: ModuleOptions, path: string): 
   if (source === undefined)
     return { errors: [{ text: "the file vanished while it was read" } satisfies PartialMessage] };
   sources.set(path, source);
-  return { contents: modulePrefix(name, source) + source, loader: loaderOf(path) };
+  const loader = loaderOf(path);
+  // Without an export of its own esbuild would take it for CommonJS, whose default export is there whatever it says.
+  const end = loader === "json" || /\b(im|ex)port\b/.test(source) ? "" : "\nexport {};\n";
+  return { contents: modulePrefix(name, source) + source + end, loader };
 }
 
 const loaderOf = (path: string): Loader => (path.endsWith(".json") ? "json" : path.endsWith("ts") ? "ts" : "js");
