@@ -13,6 +13,7 @@ import {
   moduleFile,
   moduleName,
   modulePrefix,
+  moduleSuffix,
   namedFile,
   ownModule,
 } from "./modules.ts";
@@ -142,7 +143,7 @@ async function transformed(name: ModuleName, source: string): Promise<string | u
   if (extname(name.path) === ".json") return jsonModule(source);
   const { transform } = await import("esbuild");
   try {
-    const { code } = await transform(modulePrefix(name, source) + source, {
+    const { code } = await transform(modulePrefix(name, source) + source + moduleSuffix(source), {
       ...RECIPE_LANGUAGE,
       supported: { ...RECIPE_LANGUAGE.supported, "top-level-await": false },
       loader: "ts",

@@ -48,6 +48,19 @@ export function modulePrefix(name: ModuleName, source: string): string {
   return `const ${IMPORT_META} = ${JSON.stringify({ url })};`;
 }
 
+/** The realm's function that a module's last statement calls; see `purify`. */
+export const SEAL = "__cab_seal";
+
+/**
+ * Stands behind the last line: seals what the module holds at its top level, once it has been evaluated. What only looks
+ * like such a declaration, in a comment or a text, is undefined there.
+ */
+export function moduleSuffix(source: string): string {
+  const names = [...source.matchAll(/^(?:export[ \t]+)?(?:const|let|var)[ \t]+([\w$]+)/gm)].map(([, name]) => name);
+  if (names.length === 0) return "";
+  return `\n;${SEAL}([${names.map((name) => `typeof ${name}!=="undefined"&&${name}`)}]);`;
+}
+
 /** What the generated entry imports. */
 export interface Entry {
   readonly recipes: readonly Recipe[];
@@ -201,8 +214,9 @@ function loadModule({ workspaces, log, sources }: ModuleOptions, path: string): 
   sources.set(path, source);
   const loader = loaderOf(path);
   // Without an export of its own esbuild would take it for CommonJS, whose default export is there whatever it says.
-  const end = loader === "json" || /\b(im|ex)port\b/.test(source) ? "" : "\nexport {};\n";
-  return { contents: modulePrefix(name, source) + source + end, loader };
+  if (loader === "json") return { contents: source, loader };
+  const end = /\b(im|ex)port\b/.test(source) ? "" : "\nexport {};\n";
+  return { contents: modulePrefix(name, source) + source + moduleSuffix(source) + end, loader };
 }
 
 const loaderOf = (path: string): Loader => (path.endsWith(".json") ? "json" : path.endsWith("ts") ? "ts" : "js");

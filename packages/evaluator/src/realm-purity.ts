@@ -90,6 +90,35 @@ export function purify(stackFrames: number): void {
 
   Error.stackTraceLimit = stackFrames;
 
+  const sealed = new WeakSet();
+  const sealChanges = (value: object): void => {
+    const changes = value instanceof Map || value instanceof Set ? ["set", "add", "delete", "clear"] : [];
+    const shared = "a value at a module's top level is everybody's: make a new one where it is filled";
+    for (const change of changes.filter((name) => name in value)) {
+      const what = `${value instanceof Map ? "Map" : "Set"}.prototype.${change} on a shared value`;
+      Object.defineProperty(value, change, { value: refusal(what, shared) });
+    }
+  };
+  /**
+   * Called at the end of each module with what it holds at its top level, which from then on is constant: whatever is
+   * evaluated beside it, and in whatever order, finds it the same. A package is a value already.
+   */
+  const seal = (values: readonly unknown[]): void => {
+    const open = [...values];
+    while (open.length > 0) {
+      const value = open.pop();
+      if ((typeof value !== "object" && typeof value !== "function") || value === null || sealed.has(value)) continue;
+      sealed.add(value);
+      if (Reflect.get(value, "_tag") === "Package" || ArrayBuffer.isView(value)) continue;
+      sealChanges(value);
+      Object.freeze(value);
+      const items = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : [];
+      open.push(...items);
+      for (const key of Reflect.ownKeys(value)) open.push(Reflect.getOwnPropertyDescriptor(value, key)?.value);
+    }
+  };
+  Object.defineProperty(globalThis, "__cab_seal", { value: seal });
+
   // Prototypes that no global leads to are found from an instance each.
   const iterators = Reflect.get(globalThis, "Iterator") as {
     from: (of: object) => { map: (change: (item: unknown) => unknown) => object };

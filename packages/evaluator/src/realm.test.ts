@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { renderEvaluatorFailure } from "./render.ts";
 import { USE_THING, workspaceOf } from "./testing/fixture.ts";
 
 /** A recipe whose second line is `statement`. */
@@ -79,7 +80,7 @@ describe("the realm", () => {
       message: `AggregateError Array ArrayBuffer BigInt BigInt64Array BigUint64Array Boolean DataView Date DisposableStack \
 Error EvalError Float16Array Float32Array Float64Array Function Infinity Int16Array Int32Array Int8Array Iterator JSON Map \
 Math NaN Number Object Proxy RangeError ReferenceError Reflect RegExp Set String SuppressedError Symbol SyntaxError \
-TypeError URIError Uint16Array Uint32Array Uint8Array Uint8ClampedArray WeakMap WeakSet decodeURI decodeURIComponent \
+TypeError URIError Uint16Array Uint32Array Uint8Array Uint8ClampedArray WeakMap WeakSet __cab_seal decodeURI decodeURIComponent \
 encodeURI encodeURIComponent escape globalThis isFinite isNaN parseFloat parseInt undefined unescape`,
     });
   });
@@ -125,6 +126,33 @@ export default definePackage({ name: "app" }, (_, host) => {
       });
     },
   );
+
+  it.each([
+    ["a list", "export const shared: string[] = [];", 'shared.push("x");'],
+    ["a record within", "export const shared = { deep: { a: 1 } };", "shared.deep.a = 2;"],
+    ["a map", "export const shared = new Map<string, string>();", 'shared.set("x", "y");'],
+    ["a set within", "export const shared = { of: new Set([1]) };", "shared.of.clear();"],
+    [
+      "a list that it only reaches by a function",
+      "const list: string[] = [];\nexport const shared = (x: string) => list.push(x);",
+      'shared("x");',
+    ],
+  ])("nor can what another module holds at its top level: %s", async (_, shared, statement) => {
+    const workspace = workspaceOf({
+      "derivations/lib/shared.ts": `// const gone = 1\n${shared}\n`,
+      "derivations/app.ts": `${USE_THING}\nimport { shared } from "./lib/shared.ts";\n${statement}\nexport default thing("app");\n`,
+    });
+    const failure = await workspace.failure("app");
+    expect(failure).toMatchObject({ _tag: "Impure", remedy: expect.stringMatching(/make (a changed copy|a new one)/) });
+    expect(renderEvaluatorFailure(failure)).toMatch(/^derivations\/(app\.ts:3|lib\/shared\.ts:3):/);
+  });
+
+  it("lets a module change its own values while it is evaluated, and make new ones in functions", async () => {
+    await quiet(
+      "const list: string[] = []; list.push('x'); const fill = () => { const m = new Map(); m.set(1, 2); }; fill();",
+    );
+    await quiet("const text = `\nconst nowhere = 1\n`; String(text);");
+  });
 
   it("lets recipes name their own errors and override methods in classes", async () => {
     await quiet("class E extends Error { override name = 'E'; toString() { return 'e'; } } String(new E());");

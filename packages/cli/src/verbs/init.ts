@@ -4,7 +4,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { isWorkspace, projectConfig } from "@cab/evaluator";
+import { isWorkspace } from "@cab/evaluator";
+import { projectConfig } from "@cab/evaluator/recipe-project";
 import { Ended } from "../ended.ts";
 import { defineVerb, type Host, UsageError } from "../verb.ts";
 import { recipeProject, TEMPLATE } from "../wiring.ts";
