@@ -23,6 +23,7 @@ import { local, npmPackage, type OutputRef, option, rewriteInputs, secret, sh, w
 import { autotools } from "@cab/derivations/lib/autotools.ts";
 import { cmake } from "@cab/derivations/lib/cmake.ts";
 import { debianTree } from "@cab/derivations/lib/debian-tree.ts";
+import { fromDebian } from "@cab/derivations/lib/from-debian.ts";
 import { make } from "@cab/derivations/lib/make.ts";
 import { serverRole } from "@cab/derivations/lib/server-role.ts";
 import openssl from "@cab/derivations/libraries/openssl.ts";
@@ -126,6 +127,7 @@ export const TYPED: readonly Topic[] = [
         "a folder's name for a role's files",
         'serverRole({ name: "web", packages: {}, programs: [], files: "./web", install: sh`` })',
       ],
+      ["a misspelt field of a repackaged one", 'fromDebian({ name: "redis-server", hostPath: {} })'],
       ["a misspelt field of a tree", 'debianTree({ name: "mine", packages: ["bash"], link: {} })'],
       ["a package for a binary package's name", 'debianTree({ name: "mine", packages: [zlib] })'],
     ),
