@@ -100,6 +100,7 @@ describe("a changed copy", () => {
       expectTypeOf(draft.configure).toEqualTypeOf<(typeof openldap)["spec"]["configure"]>();
       draft.patches = [...(draft.patches ?? []), source];
       draft.provides = { bins: [] };
+      draft.env = { CFLAGS: "-O0", tools: [source, ["x", 1]] };
       draft.configure = ({ options }) => [options.overlays === "mod" && "--enable-overlays=mod"];
     });
     expectTypeOf(changed).toEqualTypeOf(openldap);

@@ -122,7 +122,12 @@ export interface Package<
 /** What `override` may change: as immer's `Draft`, except that packages and text in a specification are values. */
 export type SpecDraft<S> = { -readonly [K in keyof S]: Drafted<S[K]> };
 
-type Drafted<A> = A extends AnyPackage | OutputRef | Text | ((...of: never) => unknown) ? A : SpecDraft<A>;
+/** Any hole, unlike a list of some kind, may hold another: it has no end to be opened up to. */
+type Drafted<A> = [Hole] extends [A]
+  ? A
+  : A extends AnyPackage | OutputRef | Text | ((...of: never) => unknown)
+    ? A
+    : SpecDraft<A>;
 
 /** Any package, whatever its options. Methods are bivariant on purpose: a package is a value first. */
 export interface AnyPackage {
