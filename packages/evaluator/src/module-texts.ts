@@ -145,20 +145,24 @@ async function transformed(name: ModuleName, source: string): Promise<string | u
   try {
     const { code } = await transform(modulePrefix(name, source) + source + moduleSuffix(source), {
       ...RECIPE_LANGUAGE,
+      define: { ...RECIPE_LANGUAGE.define, require: REQUIRE },
       supported: { ...RECIPE_LANGUAGE.supported, "top-level-await": false },
       loader: "ts",
       format: "esm",
       sourcefile: displayModule(name),
     });
-    return NOT_A_MODULE.test(code) ? undefined : code;
+    return NOT_PLAIN.test(code) ? undefined : code;
   } catch (error) {
     if (error instanceof Error && "errors" in error) return undefined;
     throw error;
   }
 }
 
-/** What esbuild leaves in the text of a module that requires another, imports it dynamically, or is CommonJS itself. */
-const NOT_A_MODULE = /\brequire(?:\(|\.|\?\.)|\b__commonJS\b/;
+/** What a `require` that nothing declares becomes, so that it is seen. */
+const REQUIRE = "__cab_require";
+
+/** In the text of a module that means to require another, imports one dynamically, or is CommonJS itself. */
+const NOT_PLAIN = new RegExp(`\\b(?:${REQUIRE}|__toESM\\(require\\(|__commonJS\\()`);
 
 function jsonModule(source: string): string | undefined {
   try {

@@ -38,7 +38,9 @@ export async function runRecipes(
 ): Promise<Either<EvaluatorFailure, Ran>> {
   if (!hasModuleRealms) return runBundle(recipes, options);
   const outcome = await evaluateModules(recipes, options, moduleTexts({ ...recipes, memo }));
-  return outcome._tag === "Ended" ? right(outcome) : runBundle(recipes, options, outcome._tag);
+  if (outcome._tag !== "Ended") return runBundle(recipes, options, outcome._tag);
+  const { report, graph } = outcome;
+  return right({ report, graph });
 }
 
 /** `before`: what is known of a run of the same. */
