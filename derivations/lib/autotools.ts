@@ -32,5 +32,5 @@ export const autotools = <
     ) => sh`${autoreconf ? AUTORECONF : []}cabConfigure ${chosenArguments(configure?.(context))}
 cabMake ${chosenArguments(make?.(context))}
 cabInstall ${chosenArguments(install?.(context))}`,
-    spec.autoreconf ? autotoolsSeed : undefined,
+    spec.autoreconf ? { rootfs: autotoolsSeed } : {},
   );

@@ -21,5 +21,5 @@ export const cmake = <
     ({ configure }, context) => sh`cabCmake ${chosenArguments(configure?.(context))}
 cabMake VERBOSE=1
 cabInstall`,
-    cmakeSeed,
+    { rootfs: cmakeSeed },
   );

@@ -14,8 +14,10 @@ import {
 
 export interface DebianTreeSpec {
   readonly name: string;
-  /** Binary packages of the main suite, dependencies included: nothing is added on its own. */
+  /** Binary packages of the archive's main part, dependencies included: nothing is added on its own. */
   readonly packages: readonly string[];
+  /** The release that they are of, if another than recipes take unless they say so. */
+  readonly suite?: string;
   /** A tree that this one is laid over. */
   readonly base?: AnyPackage;
   /** Path prefixes that are left out. */
@@ -46,11 +48,12 @@ const DOCUMENTATION = [
 export function debianTree(spec: DebianTreeSpec): AnyPackage {
   const unpacked = definePackage({ name: `${spec.name}-packages` }, (_, { platform }): DerivationRecipe => {
     const arch = debianArch[platform.build];
+    const suite = spec.suite === undefined ? {} : { suite: spec.suite };
     return {
       name: `${spec.name}-packages`,
       builder: "builtin:unpack@1",
       env: {
-        sources: json(spec.packages.map((name) => debianBinary({ package: name, arch }))),
+        sources: json(spec.packages.map((name) => debianBinary({ package: name, arch, ...suite }))),
         mergeUsr: "1",
         exclude: json([...DOCUMENTATION, ...(spec.exclude ?? [])]),
       },

@@ -4,6 +4,7 @@
  */
 import {
   type AnyPackage,
+  type DeriveHost,
   definePackage,
   forBuild,
   fullName,
@@ -63,12 +64,22 @@ export const chosenArguments = (list: readonly Argument[] | undefined): Hole[] =
   (list ?? []).filter((argument) => argument !== false);
 
 /** The code of the phases between patching and finishing. */
-export type Phases<S, O extends OptionSpecs, I extends Packages> = (spec: S, context: BuildContext<O, I>) => Text;
+export type Phases<S, O extends OptionSpecs, I extends Packages> = (
+  spec: S,
+  context: BuildContext<O, I>,
+  host: DeriveHost,
+) => Text;
 
-/**
- * Makes a package of a builder's phases; `rootfs` is the seed unless they need more of the distribution's tools.
- * It is split into `out` and `dev` unless the recipe says otherwise; `Out` is what the type checker knows of that.
- */
+export interface PhasesNeed<S> {
+  /** The seed, unless the phases need more of the distribution's tools. */
+  readonly rootfs?: AnyPackage;
+  /** Beside `out`, unless the recipe says otherwise: `dev`. */
+  readonly outputs?: readonly string[];
+  /** What must see the files as the recipe's `finish` left them. */
+  readonly beforeFixup?: (spec: S) => Text;
+}
+
+/** Makes a package of a builder's phases; `Out` is what the type checker knows of its outputs. */
 export const scriptPackage = <
   O extends OptionSpecs,
   I extends Packages,
@@ -77,17 +88,23 @@ export const scriptPackage = <
 >(
   given: S,
   phases: Phases<S, O, I>,
-  rootfs?: AnyPackage,
+  { rootfs, outputs = ["dev"], beforeFixup }: PhasesNeed<S> = {},
 ): Package<O, I, S, Out> =>
-  definePackage<O, I, S, Out>({ ...given, outputs: given.outputs ?? ["dev"] }, (chosen, host) => {
+  definePackage<O, I, S, Out>({ ...given, outputs: given.outputs ?? outputs }, (chosen, host) => {
     const { spec, options, inputs } = chosen;
     const context = { version: spec.version, options, inputs, out: scratchPath(fullName(spec), "out") };
+    const finish = state(spec.finish, context) ?? [];
+    const ending =
+      beforeFixup === undefined
+        ? finish
+        : sh`${finish}
+${beforeFixup(spec)}`;
     const script = sh`checkInputs
 unpackSource
 applyPatches
 ${state(spec.prepare, context) ?? []}
-${phases(spec, context)}
-${state(spec.finish, context) ?? []}
+${phases(spec, context, host)}
+${ending}
 fixup`;
     return stdenvRecipe(
       {
