@@ -24,6 +24,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          globalSetup: "test/e2e/shared-cache.ts",
           exclude,
           // A build takes minutes, and takes all cores: one file at a time.
           testTimeout: 20 * 60_000,

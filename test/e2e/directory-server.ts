@@ -1,9 +1,7 @@
 /** Drives the `ldap-server` role for tests: certificates, entries, a running slapd, and its clients, all from one store. */
-import type { ChildProcess } from "node:child_process";
-import { chownSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { freePort, processBelow, untilReady } from "./processes.ts";
 import { type CabOptions, cab, type Ended, startCab } from "./support.ts";
 
 export interface DirectoryServer {
@@ -71,7 +69,7 @@ export async function startDirectory(folder: string, options: CabOptions): Promi
   await ok("init");
   await ok("load", own("people.ldif", people()));
   const server = startCab(["run", "ldap-server", "ldap-server", "start"], within);
-  await untilReady(() => role("health"), server);
+  await untilReady(async () => (await role("health")).code === 0, server);
   return {
     url,
     pid: processBelow(server.pid as number, "slapd"),
@@ -81,53 +79,4 @@ export async function startDirectory(folder: string, options: CabOptions): Promi
       return (await server.ended).code;
     },
   };
-}
-
-async function untilReady(
-  health: () => Promise<Ended>,
-  server: ChildProcess & { ended: Promise<Ended> },
-): Promise<void> {
-  for (let attempts = 0; attempts < 100; attempts++) {
-    if (server.exitCode !== null) throw new Error(`slapd ended:\n${(await server.ended).stderr}`);
-    if ((await health()).code === 0) return;
-    await sleep(100);
-  }
-  throw new Error("slapd never answered");
-}
-
-/** The descendant of `ancestor` that runs this program. */
-export function processBelow(ancestor: number, program: string): number {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-    const stat = existsSync(`/proc/${name}/stat`) ? readFileSync(`/proc/${name}/stat`, "utf8") : "";
-    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
-  }
-  for (const [pid] of parents) {
-    let above: number | undefined = pid;
-    while (above !== undefined && above !== ancestor) above = parents.get(above);
-    if (above === ancestor && readlinkSync(`/proc/${pid}/exe`).endsWith(`/${program}`)) return pid;
-  }
-  throw new Error(`no ${program} below process ${ancestor}`);
-}
-
-/** Files that a process has mapped. */
-export const mappedFiles = (pid: number): string[] => [
-  ...new Set(
-    readFileSync(`/proc/${pid}/maps`, "utf8")
-      .split("\n")
-      .flatMap((line) => /\s(\/.*)$/.exec(line)?.[1] ?? []),
-  ),
-];
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port")),
-      );
-    });
-  });
 }

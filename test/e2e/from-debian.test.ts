@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deb, type TarEntry, tar } from "../../packages/executor/src/testing/archives.ts";
-import { freePort, mappedFiles, processBelow } from "./directory-server.ts";
+import { freePort, mappedFiles, processBelow } from "./processes.ts";
 import {
   cab,
   closureFolders,

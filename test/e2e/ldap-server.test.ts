@@ -4,16 +4,18 @@
  * home, so that whatever a fresh machine needs is installed on the way.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ADMIN, type DirectoryServer, ENTRIES, mappedFiles, startDirectory } from "./directory-server.ts";
+import { ADMIN, type DirectoryServer, ENTRIES, startDirectory } from "./directory-server.ts";
+import { mappedFiles } from "./processes.ts";
 import {
   type CabOptions,
   CHECKOUT,
   cab,
   closureFolders,
   copyRecipes,
+  filesIn,
   isRoot,
   type RealiseReport,
   realise,
@@ -106,11 +108,7 @@ describe("cab realise ldap-server", () => {
         ...["openldap-2.5.13", "openssl-3.0.20", "zlib-1.2.13"],
       ].sort(),
     );
-    const files = folders.flatMap((object) =>
-      readdirSync(object, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name)),
-    );
+    const files = folders.flatMap(filesIn);
     expect(files.filter((file) => /\.(h|la|a|pc)$|\/(gcc|cc|ld|as)$/.test(file))).toEqual([]);
     expect(files.filter((file) => readFileSync(file).includes("/usr/lib/x86_64-linux-gnu"))).toEqual([]);
     expect(files.reduce((bytes, file) => bytes + statSync(file).size, 0)).toBeLessThan(40e6);

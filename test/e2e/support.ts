@@ -107,6 +107,12 @@ export function copyRecipes(folder: string): string {
   return folder;
 }
 
+/** All files below a folder, links not followed. */
+export const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
 /** Names of the objects in a store. */
 export const storeObjects = (root: string): string[] =>
   readdirSync(join(root, "store"))
