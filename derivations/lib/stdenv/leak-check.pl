@@ -26,6 +26,15 @@ my %isInput = map { $_ => 1 } split ' ', $ENV{inputs};
 disallow($_) for grep { !$isInput{$_} } map { split ' ', $ENV{$_} // '' } qw(cc stdenv src tools patches);
 disallow($_) for split ' ', $ENV{disallowedReferences} // '';
 
+# A tool may run with another libc than what is built here; with both in one closure, both could end in one process.
+my %isOtherLibc;
+my %isOutput = reverse %outputs;
+for (map { m{^(/cab/store/[^/]+)} } glob '/cab/store/*/lib/ld-{linux,musl}-*.so.*') {
+  next if $_ eq $ENV{libc} || $isOutput{$_};
+  $isOtherLibc{$_} = 1;
+  disallow($_);
+}
+
 # What was not built here, says in hostPaths which of the running system's paths it may name; path => whether any does.
 my $isPrebuilt = defined $ENV{hostPaths};
 my %allowedHostPaths = map { $_ => 0 } split ' ', $ENV{hostPaths} // '';
@@ -42,7 +51,7 @@ sub checkReferences {
   while ($bytes =~ m{/cab/store/([0-9a-df-np-sv-z]{32})-}g) {
     my $path = $forbidden{$1} or next;
     next if $seen{$path}++;
-    leak($file, "names $path", 'no reference to it',
+    leak($file, "names $path", $isOtherLibc{$path} ? "no libc but $ENV{libc}" : 'no reference to it',
       'keep the path out of what is installed, or add it to forgetReferences');
   }
   # Not every "/build/": it may be part of a longer path or of a URL.
@@ -86,16 +95,21 @@ sub checkElf {
   my $relink = 'link it with cc or ld from PATH, not with a tool called by its full path';
   if (defined(my $interpreter = $elf->{interpreter})) {
     leak($file, "interpreter $interpreter", "the loader of $ENV{libc}", $relink)
-      if !inStore($interpreter) || !-e $interpreter;
+      if $interpreter !~ m{^\Q$ENV{libc}\E/} || !-e $interpreter;
   }
   for my $entry (split /:/, $elf->{runpath} // '', -1) {
     leak($file, "RUNPATH entry \"$entry\"", 'a directory in /cab/store or relative to $ORIGIN',
       'configure without rpath; the linker adds the right entries itself') if !inStore(expandOrigin($entry, $path));
   }
   for my $needed (@{$elf->{needed}}) {
-    next if defined findNeeded($needed, $elf, $path);
-    leak($file, "NEEDED $needed, found by none of its RUNPATH entries", 'a library of an input',
-      'add the package that has it to inputs, or configure without it');
+    my $found = findNeeded($needed, $elf, $path);
+    my $libcs = "$ENV{libc}/lib/$needed";
+    if (!defined $found) {
+      leak($file, "NEEDED $needed, found by none of its RUNPATH entries", 'a library of an input',
+        'add the package that has it to inputs, or configure without it');
+    } elsif (-e $libcs && $found ne abs_path($libcs)) {
+      leak($file, "NEEDED $needed, found first as $found", "that of $ENV{libc}", $relink);
+    }
   }
   checkLoaded($file, $path, $elf) if $leaks == $before;
 }
