@@ -1,8 +1,12 @@
 /**
- * Tests in two projects: `fast`, everything that runs in seconds; `e2e`, which runs the real command and real builds.
+ * Tests in three projects: `fast`, everything that runs in seconds; `e2e`, which runs the real command and real builds;
+ * `nightly`, whose builds take longer than anyone waits for a change to be checked (`npm test -- --project nightly`).
  * Measurements (test/bench) are programs of their own, not tests.
  */
 import { configDefaults, defineConfig } from "vitest/config";
+
+/** A build takes minutes, and takes all cores: one file at a time. */
+const builds = { testTimeout: 20 * 60_000, hookTimeout: 20 * 60_000, fileParallelism: false };
 
 const exclude = [...configDefaults.exclude, "**/dist/**", "test/bench/**"];
 
@@ -14,7 +18,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["packages/**/*.test.ts", "derivations/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: [...exclude, "test/e2e/**"],
+          exclude: [...exclude, "test/e2e/**", "test/nightly/**"],
           testTimeout: 30_000,
           // As the launcher starts cab.
           execArgv: ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"],
@@ -26,12 +30,10 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: "test/e2e/shared-cache.ts",
           exclude,
-          // A build takes minutes, and takes all cores: one file at a time.
-          testTimeout: 20 * 60_000,
-          hookTimeout: 20 * 60_000,
-          fileParallelism: false,
+          ...builds,
         },
       },
+      { test: { name: "nightly", include: ["test/nightly/**/*.test.ts"], exclude, ...builds } },
     ],
   },
 });

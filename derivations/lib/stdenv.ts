@@ -9,21 +9,14 @@ import {
   type DeriveHost,
   type Hole,
   local,
-  nativePlatform,
   type OutputRef,
-  platformName,
-  RecipeError,
   sh,
   type Text,
 } from "@cab/core";
-import ccWrapper from "../toolchain/cc-wrapper.ts";
-import libc from "../toolchain/libc.ts";
 import seed from "../toolchain/seed.ts";
+import { toolchainFor } from "./toolchain.ts";
 
 const stdenv = local(import.meta, "./stdenv");
-
-/** The one platform that this environment builds on and for, so far. */
-const SUPPORTED = platformName(nativePlatform("x86_64-linux"));
 
 export interface StdenvScript {
   /** `<name>-<version>`. */
@@ -38,9 +31,7 @@ export interface StdenvScript {
 }
 
 export function stdenvRecipe(of: StdenvScript, { platform }: DeriveHost): DerivationRecipe {
-  if (platformName(platform) !== SUPPORTED) {
-    throw new RecipeError({ _tag: "UnsupportedPlatform", platform: platformName(platform), supported: [SUPPORTED] });
-  }
+  const { cc, libc } = toolchainFor(platform);
   return {
     name: of.fullName,
     builder: "/bin/bash",
@@ -56,7 +47,7 @@ ${of.script}`,
       patches: "",
       inputs: "",
       tools: "",
-      cc: ccWrapper,
+      cc,
       libc,
       stdenv,
       ...of.env,

@@ -8,7 +8,8 @@
  * It does not know inputs or outputs (setup.sh exports LIBRARY_PATH, C_INCLUDE_PATH and CAB_RPATH), and it does not
  * remove entries that turn out unused (fixup does).
  *
- * Compiled in: SEED_BIN, the seed's tools; GCC_SUFFIX, their version; LIBC, the libc object; SELF_BIN, our own bin/.
+ * Compiled in: SEED_BIN, the seed's tools; GCC_SUFFIX, their version; LIBC, the libc object; SELF_BIN, our own bin/;
+ * LIBC_DEV, where that libc's headers, crt files and linker scripts are, unless they are the seed's.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -187,6 +188,9 @@ static Link readLink(char **at) {
 static void pushStoreDirectory(List *rpaths, const char *file) {
   char real[PATH_MAX];
   if (!realpath(file, real) || !startsWith(real, STORE)) return;
+#ifdef LIBC_DEV
+  if (startsWith(real, LIBC_DEV "/")) return; /* a linker script; what it names is in LIBC */
+#endif
   *strrchr(real, '/') = 0;
   for (size_t i = 0; i < rpaths->count; i++)
     if (!strcmp(rpaths->at[i], real)) return;
@@ -250,6 +254,12 @@ static void runDriver(const char *program, int argc, char **argv) {
   List command = {0};
   push(&command, program);
   push(&command, "-B" SELF_BIN "/");
+#ifdef LIBC_DEV
+  /* crt files and libraries first in its lib/; headers in its usr/include instead of the seed's, behind gcc's own. */
+  push(&command, "-B" LIBC_DEV "/lib/");
+  push(&command, "-isysroot");
+  push(&command, LIBC_DEV);
+#endif
   push(&command, "-ffile-prefix-map=/build=.");
   /* gcc draws a random number for some symbol and LTO section names unless told; it should differ between files. */
   for (int i = 1; i < argc; i++)

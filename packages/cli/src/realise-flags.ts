@@ -1,5 +1,4 @@
 /** The flags that every verb that realises understands. */
-import { isLibc, LIBCS, type Libc } from "@cab/core";
 import { evaluationFlags, evaluationSettings } from "./evaluation-flags.ts";
 import type { RealiseSettings } from "./realise-names.ts";
 import { type Flags, type FlagValues, UsageError } from "./verb.ts";
@@ -9,7 +8,6 @@ export const realiseFlags = {
   "keep-going": { type: "boolean", short: "k", help: "after a failure, go on with what does not depend on it" },
   from: { type: "string", value: "DIRECTORY", multiple: true, help: "a binary cache to take finished outputs from" },
   timeout: { type: "string", value: "SECONDS", help: "stop a builder that takes longer" },
-  libc: { type: "string", value: "LIBC", help: "link against the libc of the distribution (default), or of source" },
   silence: { type: "string", value: "SECONDS", help: "stop a builder that prints nothing for so long" },
   ...evaluationFlags,
 } as const satisfies Flags;
@@ -21,15 +19,8 @@ export function realiseSettings(flags: FlagValues<typeof realiseFlags>): Realise
     keepGoing: flags["keep-going"] === true,
     from: flags.from ?? [],
     timeoutSeconds: positive("--timeout", flags.timeout),
-    libc: libcNamed(flags.libc),
     silenceSeconds: positive("--silence", flags.silence),
   };
-}
-
-function libcNamed(text: string | undefined): Libc {
-  const libc = text ?? "distribution";
-  if (!isLibc(libc)) throw new UsageError(`--libc ${libc}: give one of ${LIBCS.join(", ")}`);
-  return libc;
 }
 
 function positive(flag: string, text: string | undefined): number | undefined {

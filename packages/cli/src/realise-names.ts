@@ -2,7 +2,6 @@
 import {
   type DerivationOf,
   type DrvHash,
-  type Libc,
   type Plan,
   plan,
   type Realised,
@@ -30,8 +29,6 @@ export interface RealiseSettings extends Omit<ExecutorSettings, "workspace">, Ev
   /** Builders at once; undefined: as many as the workspace's policy says, or one for each core. */
   readonly jobs: number | undefined;
   readonly keepGoing: boolean;
-  /** What all of it is linked against, unless a recipe says otherwise. */
-  readonly libc: Libc;
   /** Folders of binary caches, asked in this order. */
   readonly from: readonly string[];
 }

@@ -61,6 +61,7 @@ export const recipeProject = () => ({
 
 /** How to evaluate, where a verb lets its user say so. */
 export interface EvaluationSettings {
+  /** What all of it is linked against, unless a recipe says otherwise. */
   readonly libc?: Libc;
   readonly checkTypes?: boolean;
 }

@@ -8,7 +8,7 @@ import { defineVerb, UsageError } from "../verb.ts";
 import { derivationsOf, evaluateRecipes } from "../wiring.ts";
 
 export const verb = defineVerb({
-  usage: "[--json] [--explain] [--check-types] NAME…",
+  usage: "[FLAG…] NAME…",
   summary: "Prints the derivations of these roles or packages: everything that is hashed, before inputs have paths.",
   flags: {
     ...evaluationFlags,
