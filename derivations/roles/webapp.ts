@@ -16,6 +16,9 @@ const program = pythonPackage({
   modules: ["webapp"],
 });
 
+/** On a libc that knows UTF-8 and other character sets by itself: text from anywhere passes through. */
+const platform = { libc: "source" } as const;
+
 /** A web application: nginx, uwsgi and a Python program that searches LDAP and counts in redis. */
 export default serverRole({
   name: "webapp",
@@ -23,4 +26,4 @@ export default serverRole({
   programs: ["nginx", "uwsgi", "python"],
   files: local(import.meta, "./webapp"),
   install: sh`source "$src/install.sh"`,
-});
+}).for(platform);

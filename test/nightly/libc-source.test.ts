@@ -5,7 +5,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ADMIN, mappedFiles, startDirectory } from "../e2e/directory-server.ts";
+import { ADMIN, startDirectory } from "../e2e/directory-server.ts";
+import { mappedFiles } from "../e2e/processes.ts";
 import {
   type CabOptions,
   cab,
