@@ -14,15 +14,15 @@ readonly staging=/build/staging
 # What gcc and g++ link without being asked, or for -fopenmp and C11 atomics: the seed's, which any glibc 2.36 serves.
 readonly compilerLibraries=(libgcc_s.so.1 libstdc++.so.6 libatomic.so.1 libgomp.so.1)
 
-# The rest of what is built is for programs that run under glibc's own tools, or for programs linked before 1999.
+# Not kept: debuggers' and profilers' libraries, and plug-ins for nsswitch.conf (libc.so.6 itself knows files and dns).
 readonly libraries=(
   libc.so.6 libm.so.6 libmvec.so.1 libresolv.so.2 libanl.so.1
   libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1      # empty since 2.34, still NEEDED by older binaries
 )
 readonly loader=ld-linux-x86-64.so.2
 
-# Of Debian's patches: upstream's stable branch, and a fix that upstream's next release made superfluous. The others are
-# for other architectures, for Debian's directories, or for programs that are not kept here.
+# Of Debian's patches: upstream's stable branch, and a bound that qsort lacked. The others are for other architectures,
+# for Debian's directories, or for programs that are not kept here.
 readonly debianPatches=(git-updates.diff any/local-qsort-memory-corruption.patch)
 
 mkdir source debian build
@@ -33,7 +33,7 @@ for patch in "${debianPatches[@]/#//build/debian/}" $patches; do
 done
 # The archive has no manual; translations, time zones and what tests link with are no part of the outputs.
 sed -i '/^all-subdirs = /,/[^\\]$/s/\<\(manual\|po\|support\|timezone\)\>//g' source/Makeconfig
-# Of 260 character sets those of gconv-modules itself are built: Unicode's encodings and Latin 1 among them.
+# Of 253 character sets those of gconv-modules itself are built: Unicode's encodings and Latin 1 among them.
 readonly characterSets=$(awk '$1 == "module" && !seen[$4]++ { printf "%s ", $4 }' source/iconvdata/gconv-modules)
 sed -i "s/^modules\.so := /modules := $characterSets\n&/" source/iconvdata/Makefile
 
