@@ -216,6 +216,14 @@ export function storeConformance(name: string, make: () => StoreUnderTest): void
       expect(store.realisation(`${key}x` as RealisationKey)).toBeUndefined();
     });
 
+    test("keeps valid objects, and says which of those wanted are none", async () => {
+      const of = make();
+      const path = await admitOne(of, "kept-1", "kept");
+      const gone = scratchPath("gone-1", "out");
+      expect(right(await of.store.keep([path, gone])())).toEqual([gone]);
+      expect(right(await of.store.keep([path])())).toEqual([]);
+    });
+
     test("a claim is one's own until it is released", async () => {
       const { store } = make();
       const drv = drvHash(plain("claimed-1"));

@@ -29,6 +29,8 @@ export interface RealiseSettings extends Omit<ExecutorSettings, "workspace">, Ev
   /** Builders at once; undefined: as many as the workspace's policy says, or one for each core. */
   readonly jobs: number | undefined;
   readonly keepGoing: boolean;
+  /** Whether the verb goes on to use the outputs; a collector leaves them alone until it closes the session. */
+  readonly keepOutputs?: boolean;
   /** Folders of binary caches, asked in this order. */
   readonly from: readonly string[];
 }
@@ -69,6 +71,7 @@ export async function openSession(
     sandboxTools: { drv: sandbox, output: "out" },
     jobs: settings.jobs ?? workspace.jobs ?? host.cores,
     downloads: DOWNLOADS,
+    keepOutputs: settings.keepOutputs === true,
     keepGoing: settings.keepGoing,
   });
   const emit = progress.on;

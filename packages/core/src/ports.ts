@@ -51,6 +51,11 @@ export interface StorePort {
   readonly buildSeconds: (name: string) => number | undefined;
   /** Where a valid object lies on disk. */
   readonly physical: (path: StorePath) => string;
+  /**
+   * Keeps these objects, and all that they refer to, from being collected until this store is closed or its process has
+   * ended. Gives those that are not valid, and so could not be kept. What this process admits is kept from the start.
+   */
+  readonly keep: (paths: readonly StorePath[]) => TaskEither<StoreFailure, readonly StorePath[]>;
   readonly record: (realisations: readonly Realisation[]) => TaskEither<StoreFailure, void>;
   readonly claim: (drv: DrvHash) => TaskEither<StoreFailure, Claim>;
   readonly openScratch: (name: string) => TaskEither<StoreFailure, Scratch>;

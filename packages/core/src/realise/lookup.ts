@@ -82,7 +82,7 @@ const MAX_CLOSURE = 100_000;
  * offers some part of it, or if they offer a circle of references, which no honest one can.
  */
 export async function offeredClosure(
-  store: StorePort,
+  isHere: (path: StorePath) => Promise<boolean>,
   substituters: readonly SubstituterPort[],
   trouble: Trouble,
   path: StorePath,
@@ -91,7 +91,7 @@ export async function offeredClosure(
   const queue: StorePath[] = [path];
   for (let i = 0; i < queue.length; i++) {
     const wanted = queue[i] as StorePath;
-    if (offers.has(wanted) || store.object(wanted) !== undefined) continue;
+    if (offers.has(wanted) || (await isHere(wanted))) continue;
     const offer = await firstOffer(substituters, trouble, wanted);
     if (offer === undefined || offers.size >= MAX_CLOSURE) return undefined;
     offers.set(wanted, offer);

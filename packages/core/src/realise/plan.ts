@@ -33,6 +33,7 @@ export const plan =
     const fetch = new Set<string>();
     const known = new Map<DrvHash, Promise<OutputPaths | "unknown">>();
     const wanted = new Map<string, Promise<void>>();
+    const isHere = async (path: StorePath): Promise<boolean> => store.object(path) !== undefined;
     const trouble = (substituter: string, reason: string): void =>
       emit({ _tag: "SubstituterTrouble", substituter, reason });
 
@@ -89,8 +90,8 @@ export const plan =
       const found = await paths(hash);
       const path = found === "unknown" ? undefined : found[output];
       if (path === undefined) return bytesToBuild(request.derivation(hash));
-      if (store.object(path) !== undefined) return;
-      const offers = await offeredClosure(store, substituters, trouble, path);
+      if (await isHere(path)) return;
+      const offers = await offeredClosure(isHere, substituters, trouble, path);
       if (offers === undefined) await wouldBuild(hash);
       else for (const { info } of offers) fetch.add(namePart(info.path));
     };

@@ -3,13 +3,15 @@
  * builds are necessary (what is minimal). Deliberately wrong schedulers must fail the same properties.
  */
 import fc from "fast-check";
+import * as TE from "fp-ts/lib/TaskEither.js";
 import { describe, expect, test } from "vitest";
 import { type DrvHash, isBuiltin } from "../derivation.ts";
 import type { StorePort } from "../ports.ts";
 import { predictedPath, type RealisationKey } from "../realisation.ts";
 import type { StorePath } from "../store-path.ts";
+import { closureOf } from "../testing/memory-object.ts";
 import { createWorld, type World } from "../testing/memory-world.ts";
-import { closureOf, expectedWork, rebuildEverything, type Truth } from "../testing/oracle.ts";
+import { expectedWork, rebuildEverything, type Truth } from "../testing/oracle.ts";
 import { type Graph, graphBehaviour, graphOf, graphSpec, type NodeSpec } from "../testing/random-graph.ts";
 import { out, type Realiser, type Run, runPlan, runRealise } from "../testing/run.ts";
 import { topological } from "./graph.ts";
@@ -381,6 +383,83 @@ describe("realising a random graph", () => {
       }),
       { numRuns: 300 },
     ));
+});
+
+/**
+ * Builds a graph, builds it again, changes a node, builds once more, while a collector comes by at any call of a port:
+ * the results are right, nothing is built twice within a run, and what a run that had something to do gave stays whole.
+ */
+const rightBesideCollector = (realiser: Realiser) =>
+  fc.asyncProperty(
+    graphSpec({ failing: false }),
+    fc.nat(ALL),
+    changes,
+    jobs,
+    fc.boolean(),
+    fc.infiniteStream(fc.nat(4)),
+    async (specs, other, changed, count, keepOutputs, moments) => {
+      const comesBy = ({ collect }: Pick<World, "collect">): void => {
+        if (moments.next().value === 0) collect();
+      };
+      const world = createWorld({ behaviour: graphBehaviour, meanwhile: comesBy });
+      for (const state of [specs, specs, change(specs, changed.node, changed.what)]) {
+        const scene = sceneOf(state, other);
+        const before = world.ran.length;
+        const result = await runRealise({ ...runOf(scene, world), jobs: count, keepOutputs }, realiser);
+        expect(result.failures).toEqual([]);
+        scene.roots.forEach((root, i) => {
+          expect({ ...result.outputs[i] }).toEqual(scene.truth.derivations.get(root)?.paths);
+        });
+        const ran = world.ran.slice(before).map(({ resolved }) => resolved);
+        expect(ran.length).toBe(new Set(ran).size);
+        world.collect();
+        if (keepOutputs || ran.length > 0) expectSound(world, scene, result);
+        world.kept.clear();
+      }
+    },
+  );
+
+test("a collector that comes by at any moment changes no result, and takes nothing that a run still needs", () =>
+  fc.assert(rightBesideCollector(realise), { numRuns: 1000 }));
+
+test("with a substituter too, of which some objects are here already", () =>
+  fc.assert(
+    fc.asyncProperty(
+      graphSpec({ failing: false }),
+      fc.func(fc.boolean()),
+      fc.func(fc.boolean()),
+      fc.infiniteStream(fc.nat(4)),
+      async (specs, isHere, isOffered, moments) => {
+        const scene = sceneOf(specs, ALL);
+        const full = createWorld({ behaviour: graphBehaviour });
+        await runRealise(runOf(scene, full));
+        const world = createWorld({
+          behaviour: graphBehaviour,
+          fails: ({ port, method, subject }) => port === "substituter" && method === "object" && !isOffered(subject),
+          meanwhile: ({ collect }) => {
+            if (moments.next().value === 0) collect();
+          },
+        });
+        for (const [path, object] of full.objects) {
+          if (closureOf([path], full.objects).every((reached) => isHere(reached))) world.objects.set(path, object);
+        }
+        const run = { ...runOf(scene, world), keepOutputs: true, substituters: [world.substituterOf(full)] };
+        const result = await runRealise(run);
+        expect(result.failures).toEqual([]);
+        expect(result.outputs).not.toContain(undefined);
+        world.collect();
+        expectSound(world, scene, result);
+      },
+    ),
+    { numRuns: 500 },
+  ));
+
+test.each<[string, (store: StorePort) => StorePort["keep"]]>([
+  ["believes that it keeps what it did not look at again", (store) => (paths) => TE.map(() => [])(store.keep(paths))],
+  ["keeps only what it admits", () => () => TE.right([])],
+])("the property fails a run that %s", async (_, keep) => {
+  const careless = withStore((store) => ({ ...store, keep: keep(store) }));
+  expect(await fc.check(rightBesideCollector(careless), { numRuns: 1000 })).toMatchObject({ failed: true });
 });
 
 const keyOf = (scene: Scene, resolved: DrvHash): RealisationKey =>

@@ -28,6 +28,7 @@ import { realisationsOf } from "../realisation.ts";
 import { namePart, type StorePath, sortedPaths } from "../store-path.ts";
 import { type RealiseEvent, workOf } from "./event.ts";
 import { criticalRanks, type DerivationOf, namesDownTo, neededDrvs, shortestWays } from "./graph.ts";
+import { createKeeper } from "./keep.ts";
 import { knownPaths, type OutputPaths, substitutedPaths } from "./lookup.ts";
 import { andDiscard, createReceiver } from "./receive.ts";
 import { createSlots } from "./slots.ts";
@@ -56,6 +57,8 @@ export interface RealiseRequest {
   readonly jobs: number;
   /** Downloads at once. */
   readonly downloads: number;
+  /** Whether outputs stay in the store until it is closed, even if all is up to date: for who goes on to use them. */
+  readonly keepOutputs: boolean;
   /** Whether a failure leaves alone what does not depend on it. */
   readonly keepGoing: boolean;
 }
@@ -85,6 +88,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
   const rootHashes = request.roots.map((root) => root.drv);
   const slots = createSlots(request.jobs);
   const downloads = createSlots(request.downloads);
+  const keeper = createKeeper(store);
   const stop = new AbortController();
   const signal = AbortSignal.any([ports.signal, stop.signal]);
   const built: string[] = [];
@@ -168,8 +172,10 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
   const bytes = async ({ drv: hash, output }: DrvOutput): Promise<StorePath | Failed> => {
     const known = await paths(hash);
     const path = known?.[output];
-    if (known === undefined || path === undefined || store.object(path) !== undefined) return path;
-    if (await substituted(path)) return path;
+    if (known === undefined || path === undefined) return path;
+    const held = await keeper.holds(path);
+    if (held._tag === "Left") return fail(hash, held.left);
+    if (held.right || (await substituted(path))) return path;
     const rebuilt = await build(hash);
     if (rebuilt === undefined) return undefined;
     // All outputs are compared: a sibling that is still here may have come out different.
@@ -184,12 +190,15 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
     ports: { ...ports, signal },
     slots: downloads,
     trouble,
+    keeper,
     onReceived: (path) => fetched.push(namePart(path)),
   });
 
   const build = once(async (hash: DrvHash): Promise<OutputPaths | Failed> => {
     const resolved = await resolution(hash);
     if (resolved === undefined) return undefined;
+    const begun = await keeper.begin();
+    if (begun._tag === "Left") return fail(hash, begun.left);
     const { name, builder } = resolved;
     emit({ _tag: "Wanted", drv: hash, name, work: workOf(builder) });
     const needs = neededOutputs(derivation(hash));
@@ -233,7 +242,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
         return fail(hash, claim.left);
       }
       if (claim.right._tag === "Ours") {
-        const elsewhere = finishedMeanwhile(resolved, resolvedHash);
+        const elsewhere = await finishedMeanwhile(resolved, resolvedHash);
         const outputs = elsewhere ?? (await run(resolvedHash, resolved, hash, tools));
         await claim.right.release();
         release();
@@ -242,16 +251,23 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
       release();
       emit({ _tag: "BuiltElsewhere", drv: hash, name: resolved.name });
       await untilAborted(claim.right.ended, signal);
-      const outputs = finishedMeanwhile(resolved, resolvedHash);
+      const outputs = await finishedMeanwhile(resolved, resolvedHash);
       if (outputs !== undefined) return outputs;
     }
   };
 
   /** What another process registered between our look-up and our claim. */
-  const finishedMeanwhile = (resolved: ResolvedDerivation, resolvedHash: DrvHash): OutputPaths | undefined => {
+  const finishedMeanwhile = async (
+    resolved: ResolvedDerivation,
+    resolvedHash: DrvHash,
+  ): Promise<OutputPaths | undefined> => {
     const outputs = knownPaths(store, resolved, resolvedHash);
-    const whole = outputs !== undefined && Object.values(outputs).every((path) => store.object(path) !== undefined);
-    return whole ? outputs : undefined;
+    for (const path of Object.values(outputs ?? {})) {
+      const held = await keeper.holds(path);
+      // Where keeping fails, building will, and is what reports it.
+      if (held._tag === "Left" || !held.right) return undefined;
+    }
+    return outputs;
   };
 
   const run = async (
@@ -307,9 +323,14 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
     return here.includes(undefined) ? undefined : paths(root.drv);
   };
 
+  const allOutputs = (): Promise<(OutputPaths | Failed)[]> => Promise.all(request.roots.map(rootOutputs));
+
   return {
     run: async (): Promise<Realised> => {
-      const outputs = await Promise.all(request.roots.map(rootOutputs));
+      if (request.keepOutputs) await keeper.begin();
+      const first = await allOutputs();
+      // Once is enough: everything that was relied on since then has been kept.
+      const outputs = keeper.hasLost() ? await allOutputs() : first;
       return { outputs, built, fetched, cutoff, failures };
     },
   };

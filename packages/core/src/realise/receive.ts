@@ -5,6 +5,7 @@ import type { StoreFailure, SubstituterFailure } from "../failure.ts";
 import type { ObjectInfo } from "../object.ts";
 import { type Scratch, type StorePort, scratchFile } from "../ports.ts";
 import { baseName, namePart, type StorePath } from "../store-path.ts";
+import type { Keeper } from "./keep.ts";
 import { type Offer, offeredClosure } from "./lookup.ts";
 import type { RealisePorts } from "./realise.ts";
 import type { Slots } from "./slots.ts";
@@ -14,6 +15,7 @@ export interface ReceiverOptions {
   readonly ports: RealisePorts;
   readonly slots: Slots;
   readonly trouble: (substituter: string, reason: string) => void;
+  readonly keeper: Keeper;
   readonly onReceived: (path: StorePath) => void;
 }
 
@@ -22,14 +24,23 @@ export function createReceiver({
   ports,
   slots,
   trouble,
+  keeper,
   onReceived,
 }: ReceiverOptions): (path: StorePath) => Promise<boolean> {
   const { store, substituters, emit, now, signal } = ports;
   const arriving = new Map<StorePath, Promise<boolean>>();
 
+  /** Whether an object needs no fetching. Kept if so: what is fetched may refer to it. */
+  const isHere = async (path: StorePath): Promise<boolean> => {
+    const held = await keeper.holds(path);
+    if (held._tag === "Right") return held.right;
+    trouble("store", reasonOf(held.left));
+    return false;
+  };
+
   const object = (path: StorePath, offers: ReadonlyMap<StorePath, Offer>): Promise<boolean> => {
     const offer = offers.get(path);
-    if (offer === undefined) return Promise.resolve(store.object(path) !== undefined);
+    if (offer === undefined) return isHere(path);
     const started = arriving.get(path) ?? receive(offer, offers);
     arriving.set(path, started);
     return started;
@@ -58,7 +69,12 @@ export function createReceiver({
 
   return once(async (path) => {
     if (substituters.length === 0) return false;
-    const offered = await offeredClosure(store, substituters, trouble, path);
+    const begun = await keeper.begin();
+    if (begun._tag === "Left") {
+      trouble("store", reasonOf(begun.left));
+      return false;
+    }
+    const offered = await offeredClosure(isHere, substituters, trouble, path);
     if (offered === undefined) return false;
     const offers = new Map(offered.map((offer) => [offer.info.path, offer]));
     // References come first in `offered`, so that every want finds its references' promises already there.

@@ -245,7 +245,7 @@ describe("size", { timeout: 120_000 }, () => {
     const { built, failures } = await runRealise({ world, derivation, roots: [top] });
     expect([built.length, failures]).toEqual([SIZE, []]);
     expect(world.lookups.length).toBeLessThan(12 * SIZE);
-    expect(world.calls.length).toBeLessThan(6 * SIZE);
+    expect(world.calls.length).toBeLessThan(8 * SIZE);
 
     const fresh = smallWorld();
     const substituters = [fresh.substituterOf(world)];
@@ -265,6 +265,6 @@ describe("size", { timeout: 120_000 }, () => {
     const run = { world, derivation: graph.derivation, roots: [top], keepGoing: true };
     const { built, failures } = await runRealise(run);
     expect([built.length, failures.length]).toEqual([SIZE / 2, SIZE / 2]);
-    expect(world.calls.length).toBeLessThan(6 * SIZE);
+    expect(world.calls.length).toBeLessThan(8 * SIZE);
   });
 });

@@ -108,6 +108,15 @@ export function isObject(info: ObjectInfo, content: string): boolean {
   return named.info.path === info.path;
 }
 
+export function closureOf(
+  paths: readonly StorePath[],
+  objects: ReadonlyMap<StorePath, Pick<MemoryObject, "info">>,
+): StorePath[] {
+  const reached = new Set(paths);
+  for (const path of reached) for (const reference of objects.get(path)?.info.references ?? []) reached.add(reference);
+  return sortedPaths(reached);
+}
+
 const kindOf = (spec: OutputSpec | undefined): ObjectInfo["kind"] =>
   spec?._tag === "FixedOutput" && spec.mode === "tree" ? "dir" : "file";
 

@@ -11,7 +11,7 @@ import type { ObjectInfo } from "../object.ts";
 import { type BuilderPort, type Scratch, type StorePort, type SubstituterPort, scratchFile } from "../ports.ts";
 import { type Realisation, type RealisationKey, realisationsOf } from "../realisation.ts";
 import { baseName, type StorePath, scratchPath } from "../store-path.ts";
-import { isObject, type MemoryObject, nameOutputs } from "./memory-object.ts";
+import { closureOf, isObject, type MemoryObject, nameOutputs } from "./memory-object.ts";
 
 /** What a builder makes: the content of each output, or why it failed. `read` gives an input's content. */
 export type Behaviour = (
@@ -30,6 +30,8 @@ export interface WorldOptions {
   readonly behaviour: Behaviour;
   /** Whether this call fails with an I/O error of its port. */
   readonly fails?: (call: PortCall) => boolean;
+  /** Called before every call of a port, and while a builder runs: what other processes may do meanwhile. */
+  readonly meanwhile?: (world: Pick<World, "collect">) => void;
 }
 
 export interface World {
@@ -40,6 +42,10 @@ export interface World {
 
   readonly objects: Map<StorePath, MemoryObject>;
   readonly realisations: Map<RealisationKey, StorePath>;
+  /** What this process keeps; a test that clears it has the process end. */
+  readonly kept: Set<StorePath>;
+  /** Removes every object that nobody keeps, as a collector does. */
+  readonly collect: () => void;
   /** Files of open scratch directories. Empty whenever nothing is being built. */
   readonly scratchFiles: Map<string, string>;
   /** Recorded build times by name; a test sets them to decide ranks. */
@@ -64,9 +70,10 @@ export interface World {
   readonly quiet: () => Promise<void>;
 }
 
-export function createWorld({ behaviour, fails = () => false }: WorldOptions): World {
+export function createWorld({ behaviour, fails = () => false, meanwhile = () => {} }: WorldOptions): World {
   const objects = new Map<StorePath, MemoryObject>();
   const realisations = new Map<RealisationKey, StorePath>();
+  const kept = new Set<StorePath>();
   const scratchFiles = new Map<string, string>();
   const seconds = new Map<string, number>();
   const claims = new Map<DrvHash, Promise<void>>();
@@ -76,8 +83,14 @@ export function createWorld({ behaviour, fails = () => false }: WorldOptions): W
   const gate = createGate();
   let scratches = 0;
 
+  const collect = (): void => {
+    const live = new Set(closureOf([...kept], objects));
+    for (const path of objects.keys()) if (!live.has(path)) objects.delete(path);
+  };
+
   const refused = (call: PortCall): boolean => {
     calls.push(call);
+    meanwhile({ collect });
     return fails(call);
   };
 
@@ -99,10 +112,16 @@ export function createWorld({ behaviour, fails = () => false }: WorldOptions): W
     },
     object: (path) => {
       lookups.push(path);
+      meanwhile({ collect });
       return objects.get(path)?.info;
     },
     buildSeconds: (name) => seconds.get(name),
     physical: (path) => path,
+    keep: (paths) =>
+      operation("keep", paths[0] ?? "", () => {
+        for (const path of paths) if (objects.has(path)) kept.add(path);
+        return paths.filter((path) => !objects.has(path));
+      }),
     record: (facts) => operation("record", facts[0]?.key ?? "", () => record(facts)),
     claim: (drv) =>
       operation("claim", drv, () => {
@@ -134,7 +153,9 @@ export function createWorld({ behaviour, fails = () => false }: WorldOptions): W
         if ("_tag" in named) return TE.left(named);
         const paths: Record<string, StorePath> = {};
         for (const [output, { info, content }] of named) {
+          requireReferences(info);
           paths[output] = info.path;
+          kept.add(info.path);
           objects.set(info.path, { info: { ...info, deriver: hash }, content });
         }
         for (const deriver of [hash, ...derivers]) record(realisationsOf(drv, deriver, paths));
@@ -147,8 +168,14 @@ export function createWorld({ behaviour, fails = () => false }: WorldOptions): W
         if (missing !== undefined) return TE.left(rejected(info.path, `refers to ${missing}, which is not here`));
         if (content === undefined || !isObject(info, content)) return TE.left(rejected(info.path, "other bytes"));
         objects.set(info.path, { info, content });
+        kept.add(info.path);
         return TE.right(info);
       })(operation("admitObject", info.path, () => scratchFiles.get(file))),
+  };
+
+  const requireReferences = ({ path, references }: ObjectInfo): void => {
+    const missing = references.find((reference) => !objects.has(reference));
+    if (missing !== undefined) throw new Error(`BUG: ${path} refers to ${missing}, which was not kept`);
   };
 
   const builtFiles = (scratch: Scratch, drv: ResolvedDerivation): Record<string, string | undefined> =>
@@ -168,6 +195,7 @@ export function createWorld({ behaviour, fails = () => false }: WorldOptions): W
         }
         ran.push({ name: drv.name, resolved: drvHash(drv) });
         await gate.pass(drv.name, signal);
+        meanwhile({ collect });
         if (signal.aborted) return TE.left<BuildFailure, void>({ _tag: "Cancelled" })();
         const read = (path: StorePath): string => {
           const object = inputs.includes(path) ? objects.get(path) : undefined;
@@ -209,6 +237,8 @@ export function createWorld({ behaviour, fails = () => false }: WorldOptions): W
     substituterOf,
     objects,
     realisations,
+    kept,
+    collect,
     scratchFiles,
     seconds,
     ran,

@@ -5,8 +5,8 @@
 import { type DrvHash, type DrvOutput, drvHash, neededOutputs, outputNames, resolveDerivation } from "../derivation.ts";
 import { predictedPath, type RealisationKey, realisationKey } from "../realisation.ts";
 import { type DerivationOf, neededDrvs, topological } from "../realise/graph.ts";
-import { type StorePath, sortedPaths } from "../store-path.ts";
-import { type MemoryObject, nameOutputs } from "./memory-object.ts";
+import type { StorePath } from "../store-path.ts";
+import { closureOf, type MemoryObject, nameOutputs } from "./memory-object.ts";
 import type { Behaviour } from "./memory-world.ts";
 
 export interface Rebuilt {
@@ -46,15 +46,6 @@ export function rebuildEverything(roots: readonly DrvHash[], derivation: Derivat
     derivations.set(hash, { resolved: resolvedHash, key, paths });
   }
   return { derivations, objects };
-}
-
-export function closureOf(
-  paths: readonly StorePath[],
-  objects: ReadonlyMap<StorePath, Pick<MemoryObject, "info">>,
-): StorePath[] {
-  const reached = new Set(paths);
-  for (const path of reached) for (const reference of objects.get(path)?.info.references ?? []) reached.add(reference);
-  return sortedPaths(reached);
 }
 
 export interface Work {

@@ -24,12 +24,21 @@ export const runRealise = (run: Run, realiser: Realiser = realise): Promise<Real
 
 export const runPlan = (run: Run): Promise<Plan> => plan(requestOf(run))(portsOf(run))();
 
-const requestOf = ({ derivation, roots, sandboxTools, jobs, downloads, keepGoing }: Run): RealiseRequest => ({
+const requestOf = ({
+  derivation,
+  roots,
+  sandboxTools,
+  jobs,
+  downloads,
+  keepOutputs,
+  keepGoing,
+}: Run): RealiseRequest => ({
   derivation,
   roots: roots.map((root) => (typeof root === "string" ? { drv: root, outputs: ["out"] } : root)),
   sandboxTools: sandboxTools ?? null,
   jobs: jobs ?? 2,
   downloads: downloads ?? 2,
+  keepOutputs: keepOutputs ?? false,
   keepGoing: keepGoing ?? false,
 });
 
