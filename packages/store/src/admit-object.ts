@@ -4,7 +4,7 @@
  */
 import { hashPart, namePart, type ObjectInfo, type Scratch, type SubstituterFailure, sortedPaths } from "@cab/core";
 import { addTree } from "./add-tree.ts";
-import type { AdmitContext } from "./admit-outputs.ts";
+import { type AdmitContext, keepValid } from "./admit-outputs.ts";
 import { Refused } from "./failure.ts";
 import { finalDigest, nameTree } from "./naming.ts";
 import { openPool } from "./pool.ts";
@@ -25,8 +25,7 @@ export async function admitObject(
   const reject = (reason: string): never => {
     throw new Refused<SubstituterFailure>({ _tag: "SubstituteRejected", substituter: "", path, reason });
   };
-  const valid = database.object(path);
-  if (valid !== undefined) return valid;
+  if (keepValid(context, path)) return database.object(path) as ObjectInfo;
   for (const reference of promised.references) {
     if (database.object(reference) === undefined) reject(`it refers to ${reference}, which is not in the store`);
   }

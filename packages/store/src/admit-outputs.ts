@@ -35,6 +35,14 @@ export interface AdmitContext extends RegisterContext {
   readonly buffer: Buffer;
 }
 
+/** Whether the object is valid; then nobody collects it before what refers to it is admitted too. */
+export const keepValid = ({ database, keep }: RegisterContext, path: StorePath): boolean =>
+  database.write(() => {
+    const valid = database.object(path) !== undefined;
+    if (valid) keep([path]);
+    return valid;
+  });
+
 /** One output on its way; `ownHash` is its scratch path's. */
 interface Output {
   readonly output: string;
@@ -130,10 +138,11 @@ interface Progress {
 
 /** Names one output, writes its final bytes and stages it, unless the store has that object already. */
 async function stageOutput(
-  { database, owner, buffer, onStep }: AdmitContext,
+  context: AdmitContext,
   { scratch, drv, drvHash, inputs }: Admission,
   { output, finals, paths, staged }: Progress,
 ): Promise<StorePath> {
+  const { owner, buffer, onStep } = context;
   const { file, name, ownHash, tree } = output;
   const { root } = tree;
   const references = inputs.filter((input) => tree.references.has(hashPart(input)));
@@ -143,7 +152,7 @@ async function stageOutput(
   const named = await nameTree({ file, root, name, ownHash, others: finals, references }, buffer);
   await checkFixedDigest({ spec: drv.outputs[output.output], file, named, name, buffer });
   finals.set(ownHash, hashPart(named.path));
-  if (database.object(named.path) !== undefined) return named.path;
+  if (keepValid(context, named.path)) return named.path;
   rewriteTree(file, root, finals, owner);
   onStep("rewritten");
   const contents = await contentsWith(file, root, finals, buffer);

@@ -29,11 +29,12 @@ import {
   type StorePath,
   sha256Hex,
   storePathOf,
+  toHex,
   utf8,
 } from "@cab/core";
 import { open } from "lmdb";
 import { errorCode, lookup, StoreException } from "./failure.ts";
-import { openValue, sealValue } from "./sealed-value.ts";
+import { openValue, sealValue, unsealedValue } from "./sealed-value.ts";
 
 /** Raised when an older cab could no longer read what a newer one wrote. */
 export const SCHEMA_VERSION = 1;
@@ -45,6 +46,24 @@ export interface Writer {
   readonly directory: (digest: string, message: Uint8Array) => void;
   readonly derivation: (hash: DrvHash, drv: Derivation) => void;
   readonly buildSeconds: (name: string, seconds: number) => void;
+  /** The object is valid no more. What is known of it otherwise stays. */
+  readonly removeObject: (info: ObjectInfo) => void;
+  readonly removeDirectory: (digest: string) => void;
+  readonly removeDerivation: (hash: DrvHash) => void;
+}
+
+/** Whole tables, for who marks what is alive in them. The loops must end before the next `await`. */
+export interface Tables {
+  /** Every object by base name, in ascending order, with its record as it stands there: its checksum is not looked at. */
+  readonly objects: () => Iterable<{ readonly key: string; readonly record: Buffer }>;
+  readonly directories: () => Iterable<string>;
+  readonly derivations: () => Iterable<DrvHash>;
+  /** The message of a directory, unchecked. */
+  readonly directoryMessage: (digest: string) => Buffer | undefined;
+  /** Whether a realisation names the derivation. */
+  readonly isRealised: (drv: DrvHash) => boolean;
+  /** Changes with every transaction that wrote something, this process's own included. */
+  readonly lastTransaction: () => number;
 }
 
 export interface Database {
@@ -55,6 +74,8 @@ export interface Database {
   readonly buildSeconds: (name: string) => number | undefined;
   /** Objects that refer to this one. */
   readonly referrers: (path: StorePath) => StorePath[];
+  readonly hasReferrers: (path: StorePath) => boolean;
+  readonly tables: Tables;
   /**
    * Runs `action` while this process alone, among all that have the store open, may write. What it writes is durable
    * when this returns; if it throws, nothing was written. Without a write it costs no disk access, and so serves as the
@@ -171,6 +192,38 @@ export function openDatabase(root: string, directory: string): Database {
       derivations.putSync(hash, Buffer.from(derivationBytes(drv)));
     },
     buildSeconds: (name, seconds) => put(buildTimes, "buildTimes", name, utf8(String(seconds))),
+    removeObject: (info) => {
+      objects.removeSync(baseName(info.path));
+      for (const reference of info.references) {
+        referrers.removeSync(`${baseName(reference)}${BETWEEN}${baseName(info.path)}`);
+      }
+    },
+    removeDirectory: (digest) => {
+      directories.removeSync(fromHex(digest) as Uint8Array);
+    },
+    removeDerivation: (hash) => {
+      derivations.removeSync(hash);
+    },
+  };
+
+  const isAny = (keys: Iterable<string>): boolean => {
+    for (const _ of keys) return true;
+    return false;
+  };
+
+  const tables: Tables = {
+    objects: function* () {
+      for (const { key, value } of objects.getRange()) yield { key, record: unsealedValue(value) };
+    },
+    directories: function* () {
+      for (const key of directories.getKeys()) yield toHex(key);
+    },
+    derivations: function* () {
+      for (const key of derivations.getKeys()) yield key as DrvHash;
+    },
+    directoryMessage: (digest) => directories.get(fromHex(digest) as Uint8Array),
+    isRealised: (drv) => isAny(realisations.getKeys({ start: `drv:${drv}:`, end: `drv:${drv};`, limit: 1 })),
+    lastTransaction: () => (env.getStats() as { lastTxnId: number }).lastTxnId,
   };
 
   return {
@@ -201,6 +254,11 @@ export function openDatabase(root: string, directory: string): Database {
       const payload = get(buildTimes, "buildTimes", name);
       return payload === undefined ? undefined : Number(payload.toString());
     },
+    hasReferrers: (path) => {
+      const start = `${baseName(path)}${BETWEEN}`;
+      return reading(() => isAny(referrers.getKeys({ start, end: `${start}~`, limit: 1 })));
+    },
+    tables,
     referrers: (path) => {
       const start = `${baseName(path)}${BETWEEN}`;
       const paths: StorePath[] = [];

@@ -16,6 +16,8 @@ export interface Layout {
   readonly database: string;
   readonly logs: string;
   readonly profiles: string;
+  /** Links that a user made roots; made with the first one. */
+  readonly roots: string;
   /** One directory per living process with its socket, and the claims. */
   readonly processes: string;
   readonly claims: string;
@@ -31,6 +33,7 @@ export const layoutOf = (root: string): Layout => ({
   database: join(root, "var/db"),
   logs: join(root, "var/log"),
   profiles: join(root, "var/profiles"),
+  roots: join(root, "var/roots"),
   processes: join(root, "var/processes"),
   claims: join(root, "var/claims"),
   state: join(root, "state"),

@@ -32,7 +32,8 @@ function tryLink(existing: Buffer | string, file: Buffer | string): boolean {
     return true;
   } catch (error) {
     const code = errorCode(error);
-    if (code === "EEXIST" || (code !== undefined && UNSHARABLE.has(code))) return false;
+    // Gone since it was looked at: a collector found that nobody else used it.
+    if (code === "ENOENT" || code === "EEXIST" || (code !== undefined && UNSHARABLE.has(code))) return false;
     throw error;
   }
 }
@@ -55,7 +56,10 @@ export function openPool(layout: Layout, spare: string): Pool {
       const other = usable ? pooled : lstatSync(equal);
       if (own.ino === other.ino && own.dev === other.dev) return true;
       // A rename between two links of one inode does nothing and would leave `spare` behind; these are two inodes.
-      if (!tryLink(equal, spare)) return false;
+      if (!tryLink(equal, spare)) {
+        seen.set(key, file);
+        return false;
+      }
       renameSync(spare, file);
       return true;
     },
@@ -68,6 +72,6 @@ export function enterPool(layout: Layout, file: Buffer, { digest, executable, si
   const pooled = lstatSync(name, { throwIfNoEntry: false });
   if (pooled?.size === size) return;
   // Of another size, it is not what its name says: a damaged disk. Objects that link to it keep it, no new one will.
-  if (pooled !== undefined) rmSync(name);
+  if (pooled !== undefined) rmSync(name, { force: true });
   tryLink(file, name);
 }

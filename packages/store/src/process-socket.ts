@@ -5,7 +5,7 @@
  *
  * Sockets are addressed through `/proc/self/fd/<directory>/socket`: an address holds 107 bytes, a root may be longer.
  */
-import { closeSync, mkdtempSync, openSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import { join } from "node:path";
 import { errorCode } from "./failure.ts";
@@ -20,6 +20,8 @@ const NEW_PREFIX = "new-";
 
 export const isProcessId = (text: string): text is ProcessId => /^[0-9A-Za-z]{6}$/.test(text);
 
+export const processDirectory = (layout: Layout, id: ProcessId): string => join(layout.processes, PREFIX + id);
+
 const socketIn = (descriptor: number): string => `/proc/self/fd/${descriptor}/socket`;
 
 export interface Announcement {
@@ -33,7 +35,6 @@ export async function announce(layout: Layout, onConnection: (socket: Socket) =>
   const { createServer } = await import("node:net");
   const unannounced = mkdtempSync(join(layout.processes, NEW_PREFIX));
   const id = unannounced.slice(-6) as ProcessId;
-  const directory = join(layout.processes, PREFIX + id);
   const descriptor = openSync(unannounced, "r");
   const server: Server = createServer(onConnection);
   await new Promise<void>((resolve, reject) => {
@@ -41,13 +42,14 @@ export async function announce(layout: Layout, onConnection: (socket: Socket) =>
     server.listen(socketIn(descriptor), resolve);
   });
   server.unref();
-  renameSync(unannounced, directory);
+  renameSync(unannounced, processDirectory(layout, id));
   return {
     id,
     close: async () => {
       await new Promise<void>((resolve) => server.close(() => resolve()));
       closeSync(descriptor);
-      rmdirSync(directory);
+      // Another process may have taken us for dead meanwhile, and removed it.
+      forgetProcess(layout, id);
     },
   };
 }
@@ -57,7 +59,7 @@ export async function connectTo(layout: Layout, id: ProcessId): Promise<Socket |
   const { connect } = await import("node:net");
   let descriptor: number;
   try {
-    descriptor = openSync(join(layout.processes, PREFIX + id), "r");
+    descriptor = openSync(processDirectory(layout, id), "r");
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
@@ -85,7 +87,7 @@ export async function isAlive(layout: Layout, id: ProcessId): Promise<boolean> {
 
 /** Forgets a process that is dead. */
 export function forgetProcess(layout: Layout, id: ProcessId): void {
-  rmSync(join(layout.processes, PREFIX + id), { recursive: true, force: true });
+  rmSync(processDirectory(layout, id), { recursive: true, force: true });
 }
 
 /** Every process that announced itself and has not ended in good order. */
@@ -94,3 +96,7 @@ export const announcedProcesses = (layout: Layout): ProcessId[] =>
     .filter((name) => name.startsWith(PREFIX))
     .map((name) => name.slice(PREFIX.length))
     .filter(isProcessId);
+
+export async function forgetDead(layout: Layout): Promise<void> {
+  for (const id of announcedProcesses(layout)) if (!(await isAlive(layout, id))) forgetProcess(layout, id);
+}

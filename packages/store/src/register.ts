@@ -6,7 +6,7 @@
  * whoever comes second finds the object valid, and nobody removes a tree that another is about to register.
  */
 import { lstatSync, renameSync } from "node:fs";
-import type { Derivation, DrvHash, ObjectInfo, Realisation, Scratch } from "@cab/core";
+import type { Derivation, DrvHash, ObjectInfo, Realisation, Scratch, StorePath } from "@cab/core";
 import { baseName } from "@cab/core";
 import type { Database, Writer } from "./database.ts";
 import { StoreException } from "./failure.ts";
@@ -23,6 +23,8 @@ export type AdmissionStep = "added" | "rewritten" | "staged" | "synced" | "poole
 export interface RegisterContext {
   readonly layout: Layout;
   readonly database: Database;
+  /** Keeps objects from being collected; the caller holds the write lock. */
+  readonly keep: (paths: readonly StorePath[]) => void;
   readonly onStep: (step: AdmissionStep) => void;
 }
 
@@ -46,7 +48,7 @@ export interface BuildRecord {
 
 /** `objects`: each behind those that it refers to. What turns out to be valid already is left where it was staged. */
 export async function register(
-  { layout, database, onStep }: RegisterContext,
+  { layout, database, keep, onStep }: RegisterContext,
   scratch: Scratch,
   objects: readonly StagedObject[],
   build: BuildRecord | null,
@@ -70,6 +72,7 @@ export async function register(
     onStep("renamed");
   };
   database.write((writer) => {
+    keep(objects.map(({ info }) => info.path));
     const fresh = objects.filter(({ info }) => database.object(info.path) === undefined);
     for (const object of fresh) {
       requireReferences(database, object.info);

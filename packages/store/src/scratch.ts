@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import type { Scratch } from "@cab/core";
 import type { Owner } from "./add-tree.ts";
 import type { Layout } from "./layout.ts";
-import { announcedProcesses, forgetProcess, isAlive, isProcessId, type ProcessId } from "./process-socket.ts";
+import { forgetDead, isAlive, isProcessId, type ProcessId } from "./process-socket.ts";
 import { removeTree } from "./remove-tree.ts";
 
 const PREFIX = ".tmp-";
@@ -17,6 +17,10 @@ export const spareFile = (scratch: Scratch): string => join(dirname(scratch.stor
 
 /** The `n`-th temporary name that belongs to the scratch and stands beside the objects. */
 export const stagedFile = (scratch: Scratch, n: number): string => `${dirname(scratch.storeDir)}.${n}`;
+
+/** The `n`-th temporary name for an object that the process collects. */
+export const collectedFile = (layout: Layout, process: ProcessId, n: number): string =>
+  join(layout.store, `${PREFIX}${process}-c${n}`);
 
 export interface ScratchOptions {
   readonly layout: Layout;
@@ -65,5 +69,5 @@ export async function removeAbandoned(layout: Layout): Promise<void> {
     const id = ownerOf(name);
     if (id !== undefined && !(await lives(id))) await removeTree(join(layout.store, name));
   }
-  for (const id of announcedProcesses(layout)) if (!(await lives(id))) forgetProcess(layout, id);
+  await forgetDead(layout);
 }

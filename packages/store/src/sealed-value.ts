@@ -13,6 +13,9 @@ const checksum = (table: string, key: string, payload: Uint8Array): Uint8Array =
 export const sealValue = (table: string, key: string, payload: Uint8Array): Buffer =>
   Buffer.concat([payload, checksum(table, key, payload)]);
 
+/** The payload, unchecked. */
+export const unsealedValue = (value: Buffer): Buffer => value.subarray(0, Math.max(0, value.length - CHECKSUM_BYTES));
+
 /** The payload; undefined if the value is not the one that was written for this key. */
 export function openValue(table: string, key: string, value: Buffer): Buffer | undefined {
   if (value.length < CHECKSUM_BYTES) return undefined;

@@ -15,16 +15,21 @@ import type {
   SubstituterFailure,
 } from "@cab/core";
 import { type Either, left, right } from "fp-ts/lib/Either.js";
+import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import type { Owner } from "./add-tree.ts";
 import { admitObject } from "./admit-object.ts";
 import { admitOutputs } from "./admit-outputs.ts";
 import { openClaims } from "./claims.ts";
+import type { Collected, CollectionStep, CollectOptions } from "./collect.ts";
 import { openDatabase } from "./database.ts";
 import { attempt, storeFailure } from "./failure.ts";
 import { readBuffer } from "./file-bytes.ts";
 import { type Layout, layoutOf, logFile, objectFile, prepareLayout } from "./layout.ts";
+import type { ProcessId } from "./process-socket.ts";
 import type { AdmissionStep } from "./register.ts";
+import type { Root } from "./roots.ts";
 import { makeScratch, removeAbandoned, removeScratch } from "./scratch.ts";
+import { openTemporaryRoots } from "./temporary-roots.ts";
 
 export interface StoreOptions {
   /** `$CAB_ROOT`. */
@@ -33,6 +38,8 @@ export interface StoreOptions {
   readonly builder: Owner | null;
   /** Called behind every step of an admission; tests end the process there. */
   readonly onStep?: (step: AdmissionStep) => void;
+  /** The same of a collection. */
+  readonly onCollectionStep?: (step: CollectionStep) => void;
 }
 
 export interface Store extends StorePort {
@@ -44,15 +51,26 @@ export interface Store extends StorePort {
   readonly referrers: (path: StorePath) => StorePath[];
   /** Where the log of a derivation's build lies, if there is one. */
   readonly logFile: (drv: DrvHash) => string;
+  /** What keeps objects alive: links, and living processes. */
+  readonly roots: () => TaskEither<StoreFailure, readonly Root[]>;
+  /**
+   * Makes a valid object a root, by a link at the absolute path `link`, or by an entry of the store's own. Undefined if the
+   * object is not here.
+   */
+  readonly addRoot: (path: StorePath, link: string | undefined) => TaskEither<StoreFailure, Root | undefined>;
+  /** By the name of an entry or the absolute path of a link; false if there is no such root. */
+  readonly removeRoot: (name: string) => TaskEither<StoreFailure, boolean>;
+  /** Deletes what no root keeps. */
+  readonly collect: (options: CollectOptions) => TaskEither<StoreFailure, Collected>;
   readonly close: () => Promise<void>;
 }
 
 /** Lookups of the result throw a `StoreException`; everything else says what can go wrong in its type. */
-export function openStore({ root, builder, onStep = () => {} }: StoreOptions): Either<StoreFailure, Store> {
+export function openStore({ root, ...options }: StoreOptions): Either<StoreFailure, Store> {
   const layout = layoutOf(resolve(root));
   try {
     prepareLayout(layout);
-    return right(makeStore(layout, builder, onStep));
+    return right(makeStore(layout, options));
   } catch (error) {
     const failure = storeFailure(error, "open the store", layout.root);
     if (failure === undefined) throw error;
@@ -60,13 +78,33 @@ export function openStore({ root, builder, onStep = () => {} }: StoreOptions): E
   }
 }
 
-function makeStore(layout: Layout, builder: Owner | null, onStep: (step: AdmissionStep) => void): Store {
+function makeStore(
+  layout: Layout,
+  { builder, onStep = () => {}, onCollectionStep = () => {} }: Omit<StoreOptions, "root">,
+): Store {
   const database = openDatabase(layout.root, layout.database);
   const claims = openClaims(layout, (action) => database.write(action));
   // Only root may give builders another uid, so objects are root's wherever builders are not the store's owner.
   const owner: Owner | null = builder === null ? null : { uid: 0, gid: 0 };
-  const context = { layout, database, owner, buffer: readBuffer(), onStep };
+  const roots = openTemporaryRoots(layout);
+  // Admissions happen in scratch directories, so this process is announced by then.
+  let own: ProcessId | undefined;
+  const announced = async (): Promise<ProcessId> => {
+    own ??= await claims.process();
+    return own;
+  };
+  const keep = (paths: readonly StorePath[]): void => {
+    if (own === undefined) throw new Error("BUG: a process that nobody can see keeps objects");
+    roots.add(own, paths);
+  };
+  const context = { layout, database, owner, keep, buffer: readBuffer(), onStep };
   let scratches = 0;
+  let closed: Promise<void> | undefined;
+  const closeAll = async (): Promise<void> => {
+    roots.close();
+    await claims.close();
+    await database.close();
+  };
 
   return {
     layout,
@@ -78,6 +116,16 @@ function makeStore(layout: Layout, builder: Owner | null, onStep: (step: Admissi
     referrers: database.referrers,
     physical: (path) => objectFile(layout, path),
     logFile: (drv) => logFile(layout, drv),
+    keep: (paths) =>
+      attempt("keep objects", layout.processes, async () => {
+        const wanted = paths.filter((path) => !roots.has(path));
+        if (wanted.length === 0) return [];
+        await announced();
+        return database.write(() => {
+          keep(wanted.filter((path) => database.object(path) !== undefined));
+          return wanted.filter((path) => !roots.has(path));
+        });
+      }),
     record: (realisations) =>
       attempt("record realisations", layout.database, () =>
         database.write((writer) => {
@@ -88,7 +136,7 @@ function makeStore(layout: Layout, builder: Owner | null, onStep: (step: Admissi
     openScratch: (name) =>
       attempt("make a scratch directory", layout.store, async () => {
         const number = ++scratches;
-        const process = await claims.process();
+        const process = await announced();
         if (number === 1) await removeAbandoned(layout);
         return makeScratch({ layout, process, number, name, builder });
       }),
@@ -101,9 +149,31 @@ function makeStore(layout: Layout, builder: Owner | null, onStep: (step: Admissi
       attempt<SubstituterFailure, typeof info>("admit an object", layout.store, () =>
         admitObject(context, scratch, file, info),
       ),
-    close: async () => {
-      await claims.close();
-      await database.close();
+    roots: () =>
+      attempt("list the roots", layout.root, async () => {
+        const { listRoots } = await import("./roots.ts");
+        return listRoots({ layout, database });
+      }),
+    addRoot: (path, link) =>
+      attempt("make the root", link ?? layout.roots, async () => {
+        const { addRootLink } = await import("./root-links.ts");
+        return database.write(() =>
+          database.object(path) === undefined ? undefined : addRootLink(layout, path, link),
+        );
+      }),
+    removeRoot: (name) =>
+      attempt("remove the root", layout.roots, async () => {
+        const { removeRootLink } = await import("./root-links.ts");
+        return database.write(() => removeRootLink(layout, name));
+      }),
+    collect: (options) =>
+      attempt("collect garbage", layout.store, async () => {
+        const { collect } = await import("./collect.ts");
+        return collect({ layout, database, process: announced, onStep: onCollectionStep }, options);
+      }),
+    close: () => {
+      closed ??= closeAll();
+      return closed;
     },
   };
 }

@@ -1,10 +1,18 @@
 /**
  * A second process for the store's tests: `child.ts <root> admit <kill after step n> <bytes of one file>`, `… claim <DrvHash>`,
- * `… scratch`, `… record <how many>`. Says what it did on one line of standard output; a claim is held until standard input says `release`.
+ * `… scratch`, `… record <how many>`, `… keep <path>`, `… collect <kill after step n>`. Says what it did on one line of standard output; a claim is held until standard input says `release`.
  */
 import { chmodSync, linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { baseName, type DrvHash, drvHash, type RealisationKey, scratchFile, scratchPath } from "@cab/core";
+import {
+  baseName,
+  type DrvHash,
+  drvHash,
+  type RealisationKey,
+  type StorePath,
+  scratchFile,
+  scratchPath,
+} from "@cab/core";
 import { plainDerivation } from "@cab/core/testing";
 import { openStore } from "../store.ts";
 
@@ -15,13 +23,10 @@ const say = (value: unknown): void => {
 };
 
 let steps = 0;
-const opened = openStore({
-  root,
-  builder: null,
-  onStep: () => {
-    if (++steps === Number(argument)) process.kill(process.pid, "SIGKILL");
-  },
-});
+const onStep = (): void => {
+  if (++steps === Number(argument)) process.kill(process.pid, "SIGKILL");
+};
+const opened = openStore({ root, builder: null, onStep, onCollectionStep: onStep });
 if (opened._tag === "Left") throw new Error(JSON.stringify(opened.left));
 const store = opened.right;
 
@@ -87,5 +92,18 @@ async function record(): Promise<void> {
   await store.close();
 }
 
-const commands: Readonly<Record<string, () => Promise<void>>> = { admit, claim, scratch, record };
+async function keep(): Promise<void> {
+  const kept = await store.keep([argument as StorePath])();
+  say(kept._tag === "Right" ? kept.right : kept);
+  process.stdin.resume();
+}
+
+async function collect(): Promise<void> {
+  const { signal } = new AbortController();
+  const options = { dryRun: false, generations: undefined, now: Date.now(), signal, onProgress: () => {} };
+  say({ collected: await store.collect(options)(), steps });
+  await store.close();
+}
+
+const commands: Readonly<Record<string, () => Promise<void>>> = { admit, claim, scratch, record, keep, collect };
 await commands[command]?.();

@@ -1,0 +1,59 @@
+/**
+ * Which generations of a role fall when old ones are to go. Knows their numbers, times and the current one; not the
+ * disk but for reading it.
+ */
+import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { StorePath } from "@cab/core";
+import type { Layout } from "./layout.ts";
+import { objectOf } from "./root-links.ts";
+
+export interface GenerationPolicy {
+  /** A generation that was current at some moment since then stays. Milliseconds since 1970; undefined: age is no reason to stay. */
+  readonly since: number | undefined;
+  /** So many of the newest stay, whatever their age. */
+  readonly keep: number;
+}
+
+export interface Generation {
+  readonly link: string;
+  readonly number: number;
+  /** When it was made, in milliseconds since 1970. */
+  readonly made: number;
+  readonly isCurrent: boolean;
+}
+
+/** Links of the generations that the policy does not keep. The current one always stays. */
+export function fallingGenerations(generations: readonly Generation[], { since, keep }: GenerationPolicy): string[] {
+  const newestFirst = [...generations].sort((a, b) => b.number - a.number);
+  return newestFirst.flatMap(({ link, made, isCurrent }, i) => {
+    // A generation was current until the next one was made; which was not before this one, whatever the clock said.
+    const until = Math.max(made, newestFirst[i - 1]?.made ?? Number.POSITIVE_INFINITY);
+    const recent = since !== undefined && until > since;
+    return isCurrent || i < keep || recent ? [] : [link];
+  });
+}
+
+/** The generations of each role: links with a number in their name that lead to an object. */
+export function generationsOf(layout: Layout): Generation[][] {
+  return readdirSync(layout.profiles, { withFileTypes: true })
+    .filter((role) => role.isDirectory())
+    .map((role) => generationsIn(layout, join(layout.profiles, role.name)));
+}
+
+function generationsIn(layout: Layout, directory: string): Generation[] {
+  const links = readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isSymbolicLink())
+    .map(({ name }) => ({ name, target: readlinkSync(join(directory, name)) }));
+  const pathOf = (target: string): StorePath | undefined => objectOf(layout, directory, target);
+  const current = links.find(({ name }) => name === "current")?.target;
+  return links.flatMap(({ name, target }) => {
+    const number = /[0-9]+(?=[^0-9]*$)/.exec(name)?.[0];
+    const path = pathOf(target);
+    if (number === undefined || path === undefined) return [];
+    // `current` leads to the generation's link, or to its object.
+    const isCurrent = current !== undefined && (basename(current) === name || pathOf(current) === path);
+    const link = join(directory, name);
+    return [{ link, number: Number(number), made: lstatSync(link).mtimeMs, isCurrent }];
+  });
+}
