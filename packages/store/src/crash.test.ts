@@ -1,33 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { type ObjectInfo, parseStorePath, type RealisationKey, STORE_DIR, type StorePath } from "@cab/core";
+import type { ObjectInfo, RealisationKey, StorePath } from "@cab/core";
 import { describe, expect, test } from "vitest";
-import { openStore, type Store } from "./store.ts";
+import { openStore } from "./store.ts";
 import { startChild } from "./testing/processes.ts";
-import { readTree, rightOf, temporaryDirectory, writeTree } from "./testing/rig.ts";
-
-/** Admits what lies at `file` in a new store, under the object's record: its name is computed afresh from its bytes. */
-async function proves(store: Store, info: ObjectInfo): Promise<ObjectInfo> {
-  const fresh = rightOf(openStore({ root: temporaryDirectory(), builder: null }));
-  for (const reference of info.references) await proveInto(fresh, store, store.object(reference) as ObjectInfo);
-  const proven = await proveInto(fresh, store, info);
-  await fresh.close();
-  return proven;
-}
-
-async function proveInto(fresh: Store, store: Store, info: ObjectInfo): Promise<ObjectInfo> {
-  const scratch = rightOf(await fresh.openScratch("proof")());
-  const file = join(scratch.storeDir, "tree");
-  writeTree(file, readTree(store.physical(info.path)));
-  return rightOf(await fresh.admitObject(scratch, file, info)());
-}
-
-const pathsIn = (store: Store): StorePath[] =>
-  readdirSync(store.layout.store).flatMap((name) => {
-    const path = parseStorePath(`${STORE_DIR}/${name}`);
-    return path._tag === "Right" ? [path.right] : [];
-  });
+import { proves } from "./testing/proof.ts";
+import { rightOf, temporaryDirectory } from "./testing/rig.ts";
+import { validPaths } from "./testing/valid-paths.ts";
 
 interface Said {
   readonly admitted: { readonly right: Readonly<Record<string, StorePath>> };
@@ -46,7 +25,7 @@ describe("killed between any two steps of an admission", () => {
       const root = temporaryDirectory();
       expect((await startChild([root, "admit", String(step)]).ended).how).toBe("SIGKILL");
       const store = rightOf(openStore({ root, builder: null }));
-      const valid = pathsIn(store).filter((path) => store.object(path) !== undefined);
+      const valid = validPaths(store);
       for (const path of valid) {
         const info = store.object(path) as ObjectInfo;
         expect(await proves(store, info)).toEqual({ ...info, deriver: null });

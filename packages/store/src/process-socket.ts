@@ -70,7 +70,8 @@ export async function connectTo(layout: Layout, id: ProcessId): Promise<Socket |
       socket.once("connect", () => resolve(socket));
       socket.once("error", (error) => {
         const code = errorCode(error);
-        if (code === "ECONNREFUSED" || code === "ENOENT") resolve(undefined);
+        // A reset: it closed its socket between our asking and its answer.
+        if (code === "ECONNREFUSED" || code === "ECONNRESET" || code === "ENOENT") resolve(undefined);
         else reject(error);
       });
     });
