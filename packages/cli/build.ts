@@ -20,12 +20,16 @@ const fpTs: Plugin = {
 
 /**
  * lmdb with what the store uses of it: its binary for this machine, instead of a search for it (14 ms, most of them in
- * finding out that this is not musl), and msgpackr without its own binary, since all our values are bytes.
+ * finding out that this is not musl), and msgpackr without its own binary, since all our values are bytes. ordered-binary
+ * reads keys by code that it evaluates as text, whose variables the bundler renames under it unless it is CommonJS.
  */
 const lmdb: Plugin = {
   name: "lmdb",
   setup: ({ onResolve, onLoad, resolve }) => {
     onResolve({ filter: /^msgpackr$/ }, ({ resolveDir, kind }) => resolve("msgpackr/pack", { resolveDir, kind }));
+    onResolve({ filter: /^ordered-binary$/ }, ({ importer, path }) => ({
+      path: createRequire(importer).resolve(path),
+    }));
     onResolve({ filter: /^node-gyp-build-optional-packages$/ }, ({ importer }) => ({
       path: createRequire(importer).resolve(`@lmdb/lmdb-linux-${process.arch}/node.napi.glibc.node`),
       namespace: "binary",

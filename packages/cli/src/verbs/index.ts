@@ -16,5 +16,7 @@ export const verbs: Readonly<
   log: { summary: "print the log of a build", load: () => import("./log.ts") },
   lock: { summary: "pin what recipes fetch in cab.lock", load: () => import("./lock.ts") },
   update: { summary: "find newer versions of what recipes build", load: () => import("./update.ts") },
+  gc: { summary: "delete what no root keeps", load: () => import("./gc.ts") },
+  roots: { summary: "list, add and remove what keeps objects alive", load: () => import("./roots.ts") },
   push: { summary: "copy a closure to a binary cache", load: () => import("./push.ts") },
 };

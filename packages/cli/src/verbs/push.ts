@@ -25,7 +25,7 @@ export const verb = defineVerb({
   run: async ({ positionals, flags }, host) => {
     const [directory, ...names] = positionals;
     if (directory === undefined || names.length === 0) throw new UsageError("push what where? give DIRECTORY and NAME");
-    const session = await openSession(host, cabRoot(host), names, realiseSettings(flags));
+    const session = await openSession(host, cabRoot(host), names, { ...realiseSettings(flags), keepOutputs: true });
     try {
       const { realised } = await session.realise(session.roots.map(({ drv }) => drv));
       if (realised.outputs.includes(undefined)) return 1;

@@ -34,9 +34,14 @@ export const verb = defineVerb({
     const [name, program, ...args] = positionals;
     if (name === undefined) throw new UsageError("run what? give a NAME");
     const root = cabRoot(host);
-    const session = await openSession(host, root, [name], realiseSettings(flags));
-    const command = await commandOf(session, host, { file: `bin/${program ?? name}`, args }).finally(session.close);
-    return command === undefined ? 1 : runProgram(command, host);
+    const session = await openSession(host, root, [name], { ...realiseSettings(flags), keepOutputs: true });
+    try {
+      const command = await commandOf(session, host, { file: `bin/${program ?? name}`, args });
+      // The session stays open as long as the program runs, and keeps what it runs from being collected.
+      return command === undefined ? 1 : await runProgram(command, host);
+    } finally {
+      await session.close();
+    }
   },
 });
 
