@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join } from "node:path";
-import { build, type Plugin, version } from "esbuild";
+import { type BuildOptions, build, type Plugin, version } from "esbuild";
 
 const root = import.meta.dirname;
 const dist = join(root, "dist");
@@ -59,12 +59,10 @@ const lazyBuiltins: Plugin = {
   },
 };
 
-const result = await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: { cab: "src/cab.ts" },
   outdir: "dist",
   bundle: true,
-  splitting: true,
   write: false,
   platform: "node",
   target: "node24",
@@ -82,11 +80,24 @@ const result = await build({
   legalComments: "none",
   // The evaluator bundles recipes with it too, so it is part of what an evaluation is remembered under.
   define: { BUNDLED_WITH: JSON.stringify(`esbuild ${version}`) },
+} as const satisfies BuildOptions;
+
+const command = await build({ ...common, entryPoints: { cab: "src/cab.ts" }, splitting: true });
+
+/**
+ * What the store runs as threads and processes of its own. Apart from the command, so that its chunks stay what they are;
+ * see own-program.ts there.
+ */
+const programs = await build({
+  ...common,
+  entryPoints: ["hash-worker", "database-probe"].map((name) => ({ in: `../store/src/${name}.ts`, out: name })),
 });
 
 // Chunks first and the entry last, by rename: a cab that starts meanwhile sees the old bundle or the new one.
 mkdirSync(dist, { recursive: true });
-const files = result.outputFiles.toSorted((a, b) => Number(a.path === entry) - Number(b.path === entry));
+const files = [...programs.outputFiles, ...command.outputFiles].toSorted(
+  (a, b) => Number(a.path === entry) - Number(b.path === entry),
+);
 for (const file of files) {
   const temporary = `${file.path}.${process.pid}`;
   writeFileSync(temporary, file.contents);

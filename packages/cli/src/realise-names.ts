@@ -1,5 +1,6 @@
 /** Realises recipes by name, with progress and rendered failures: what `realise`, `run` and `push` share. */
 import {
+  type Derivation,
   type DerivationOf,
   type DrvHash,
   type Plan,
@@ -7,6 +8,9 @@ import {
   type Realised,
   type RealiseRequest,
   realise,
+  receive,
+  type StorePath,
+  type StorePort,
 } from "@cab/core";
 import type { Store } from "@cab/store";
 import { logTail } from "./build-log.ts";
@@ -46,8 +50,18 @@ export interface Session {
   readonly sandbox: DrvHash;
   readonly derivation: DerivationOf;
   readonly realise: (roots: readonly DrvHash[]) => Promise<{ readonly realised: Realised; readonly clock: Clock }>;
+  /** Fetches or builds what is damaged again, through the view in which it is not there; says what fails. */
+  readonly repair: (through: StorePort, what: Rebuild) => Promise<boolean>;
   readonly plan: () => Promise<Plan>;
   readonly close: () => Promise<void>;
+}
+
+export interface Rebuild {
+  readonly path: StorePath;
+  /** What built it, if that is known. */
+  readonly deriver: { readonly drv: DrvHash; readonly derivation: Derivation; readonly output: string } | undefined;
+  /** What the deriver needs, apart from derivations. */
+  readonly needs: readonly StorePath[];
 }
 
 export async function openSession(
@@ -75,6 +89,32 @@ export async function openSession(
     keepGoing: settings.keepGoing,
   });
   const emit = progress.on;
+  const ports = { builder: executor.builder, substituters, emit, now: host.now, signal: host.signal };
+  const report = async ({ failures }: Realised): Promise<void> => {
+    progress.stop();
+    for (const failure of failures) {
+      if (failure.cause._tag === "Cancelled") continue;
+      host.err(renderDerivationFailure(failure, await logTail(store, derivation, failure.drv)));
+    }
+  };
+  const repair: Session["repair"] = async (through, { path, deriver, needs }) => {
+    const [received] = await receive([path], DOWNLOADS)({ ...ports, store: through })();
+    if (received || deriver === undefined) return received === true;
+    const there = await receive(
+      needs.filter((need) => through.object(need) === undefined),
+      DOWNLOADS,
+    )({ ...ports, store: through })();
+    const gone = await through.keep(needs)();
+    if (there.includes(false) || gone._tag === "Left" || gone.right.length > 0) return false;
+    const { drv, output } = deriver;
+    const rebuilt = await realise({
+      ...request([]),
+      roots: [{ drv, outputs: [output] }],
+      derivation: (hash) => (hash === drv ? deriver.derivation : derivation(hash)),
+    })({ ...ports, store: through })();
+    await report(rebuilt);
+    return rebuilt.failures.length === 0;
+  };
   return {
     store,
     root,
@@ -82,24 +122,18 @@ export async function openSession(
     sandbox,
     derivation,
     plan: () => plan(request(roots.map(({ drv }) => drv)))({ store, substituters, emit })(),
+    repair,
     realise: async (wanted) => {
       const clock = startClock(host.now);
       const realised = await realise(request(wanted))({
+        ...ports,
         store,
-        builder: executor.builder,
-        substituters,
         emit: (event) => {
           clock.on(event);
           emit(event);
         },
-        now: host.now,
-        signal: host.signal,
       })();
-      progress.stop();
-      for (const failure of realised.failures) {
-        if (failure.cause._tag === "Cancelled") continue;
-        host.err(renderDerivationFailure(failure, await logTail(store, derivation, failure.drv)));
-      }
+      await report(realised);
       return { realised, clock };
     },
     close: async () => {

@@ -36,9 +36,9 @@ export interface AdmitContext extends RegisterContext {
 }
 
 /** Whether the object is valid; then nobody collects it before what refers to it is admitted too. */
-export const keepValid = ({ database, keep }: RegisterContext, path: StorePath): boolean =>
+export const keepValid = ({ database, keep, replaces }: RegisterContext, path: StorePath): boolean =>
   database.write(() => {
-    const valid = database.object(path) !== undefined;
+    const valid = database.object(path) !== undefined && !replaces(path);
     if (valid) keep([path]);
     return valid;
   });

@@ -23,6 +23,8 @@ export type AdmissionStep = "added" | "rewritten" | "staged" | "synced" | "poole
 export interface RegisterContext {
   readonly layout: Layout;
   readonly database: Database;
+  /** Whether a valid object is damaged, so that what is admitted takes its place. */
+  readonly replaces: (path: StorePath) => boolean;
   /** Keeps objects from being collected; the caller holds the write lock. */
   readonly keep: (paths: readonly StorePath[]) => void;
   readonly onStep: (step: AdmissionStep) => void;
@@ -48,7 +50,7 @@ export interface BuildRecord {
 
 /** `objects`: each behind those that it refers to. What turns out to be valid already is left where it was staged. */
 export async function register(
-  { layout, database, keep, onStep }: RegisterContext,
+  { layout, database, keep, replaces, onStep }: RegisterContext,
   scratch: Scratch,
   objects: readonly StagedObject[],
   build: BuildRecord | null,
@@ -62,7 +64,7 @@ export async function register(
   const replaced: string[] = [];
   const rename = ({ info, staged }: StagedObject): void => {
     const file = objectFile(layout, info.path);
-    // Left by a process that ended between its rename and its commit. Moved aside, since removing may take long.
+    // Damaged, or left by a process that ended between its rename and its commit. Moved aside, since removing may take long.
     if (lstatSync(file, { throwIfNoEntry: false }) !== undefined) {
       const aside = stagedFile(scratch, objects.length + replaced.length);
       renameSync(file, aside);
@@ -73,11 +75,12 @@ export async function register(
   };
   database.write((writer) => {
     keep(objects.map(({ info }) => info.path));
-    const fresh = objects.filter(({ info }) => database.object(info.path) === undefined);
+    const fresh = objects.filter(({ info }) => database.object(info.path) === undefined || replaces(info.path));
     for (const object of fresh) {
       requireReferences(database, object.info);
       rename(object);
-      writeObject(writer, object);
+      const deriver = object.info.deriver ?? database.object(object.info.path)?.deriver ?? null;
+      writeObject(writer, { ...object, info: { ...object.info, deriver } });
     }
     if (fresh.length > 0) syncFile(layout.store);
     if (build !== null) writeBuild(writer, build);

@@ -55,6 +55,8 @@ function ownerOf(name: string): ProcessId | undefined {
   return isProcessId(id) && name[PREFIX.length + 6] === "-" ? id : undefined;
 }
 
+export const isTemporary = (name: string): boolean => ownerOf(name) !== undefined;
+
 /** Removes what dead processes left in `store/` and `var/processes`. */
 export async function removeAbandoned(layout: Layout): Promise<void> {
   const living = new Map<ProcessId, boolean>();

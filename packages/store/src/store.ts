@@ -4,32 +4,25 @@
  * up-to-date role costs two reads of the database.
  */
 import { resolve } from "node:path";
-import type {
-  BuildFailure,
-  Derivation,
-  Directory,
-  DrvHash,
-  StoreFailure,
-  StorePath,
-  StorePort,
-  SubstituterFailure,
-} from "@cab/core";
+import type { Derivation, Directory, DrvHash, StoreFailure, StorePath, StorePort } from "@cab/core";
 import { type Either, left, right } from "fp-ts/lib/Either.js";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import type { Owner } from "./add-tree.ts";
-import { admitObject } from "./admit-object.ts";
-import { admitOutputs } from "./admit-outputs.ts";
+import type { AdmitContext } from "./admit-outputs.ts";
 import { openClaims } from "./claims.ts";
 import type { Collected, CollectionStep, CollectOptions } from "./collect.ts";
 import { openDatabase } from "./database.ts";
+import type { Damage } from "./examine-object.ts";
 import { attempt, storeFailure } from "./failure.ts";
 import { readBuffer } from "./file-bytes.ts";
 import { type Layout, layoutOf, logFile, objectFile, prepareLayout } from "./layout.ts";
 import type { ProcessId } from "./process-socket.ts";
 import type { AdmissionStep } from "./register.ts";
+import { admissions, type Repairing, repairing } from "./repairing.ts";
 import type { Root } from "./roots.ts";
 import { makeScratch, removeAbandoned, removeScratch } from "./scratch.ts";
 import { openTemporaryRoots } from "./temporary-roots.ts";
+import type { Verified, VerifyOptions } from "./verify.ts";
 
 export interface StoreOptions {
   /** `$CAB_ROOT`. */
@@ -60,6 +53,9 @@ export interface Store extends StorePort {
   readonly addRoot: (path: StorePath, link: string | undefined) => TaskEither<StoreFailure, Root | undefined>;
   /** By the name of an entry or the absolute path of a link; false if there is no such root. */
   readonly removeRoot: (name: string) => TaskEither<StoreFailure, boolean>;
+  readonly verify: (options: VerifyOptions) => TaskEither<StoreFailure, Verified>;
+  /** The store as who repairs this damage sees it. */
+  readonly repairing: (damages: readonly Damage[]) => Repairing;
   /** Deletes what no root keeps. */
   readonly collect: (options: CollectOptions) => TaskEither<StoreFailure, Collected>;
   readonly close: () => Promise<void>;
@@ -97,7 +93,15 @@ function makeStore(
     if (own === undefined) throw new Error("BUG: a process that nobody can see keeps objects");
     roots.add(own, paths);
   };
-  const context = { layout, database, owner, keep, buffer: readBuffer(), onStep };
+  const context: AdmitContext = {
+    layout,
+    database,
+    owner,
+    keep,
+    replaces: () => false,
+    buffer: readBuffer(),
+    onStep,
+  };
   let scratches = 0;
   let closed: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
@@ -106,7 +110,7 @@ function makeStore(
     await database.close();
   };
 
-  return {
+  const port: Store = {
     layout,
     realisation: database.realisation,
     object: database.object,
@@ -141,14 +145,13 @@ function makeStore(
         return makeScratch({ layout, process, number, name, builder });
       }),
     discardScratch: (scratch) => attempt("remove a scratch directory", scratch.storeDir, () => removeScratch(scratch)),
-    admitOutputs: (admission) =>
-      attempt<BuildFailure, Readonly<Record<string, StorePath>>>("admit outputs", layout.store, () =>
-        admitOutputs(context, admission),
-      ),
-    admitObject: (scratch, file, info) =>
-      attempt<SubstituterFailure, typeof info>("admit an object", layout.store, () =>
-        admitObject(context, scratch, file, info),
-      ),
+    ...admissions(context),
+    verify: (options) =>
+      attempt("verify the store", layout.store, async () => {
+        const { verify } = await import("./verify.ts");
+        return verify({ layout, database }, options);
+      }),
+    repairing: (damages) => repairing(port, context, damages),
     roots: () =>
       attempt("list the roots", layout.root, async () => {
         const { listRoots } = await import("./roots.ts");
@@ -176,4 +179,5 @@ function makeStore(
       return closed;
     },
   };
+  return port;
 }

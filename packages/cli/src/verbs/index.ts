@@ -18,5 +18,7 @@ export const verbs: Readonly<
   update: { summary: "find newer versions of what recipes build", load: () => import("./update.ts") },
   gc: { summary: "delete what no root keeps", load: () => import("./gc.ts") },
   roots: { summary: "list, add and remove what keeps objects alive", load: () => import("./roots.ts") },
+  verify: { summary: "check that the store is whole", load: () => import("./verify.ts") },
+  repair: { summary: "make damaged objects, or the database, whole", load: () => import("./repair.ts") },
   push: { summary: "copy a closure to a binary cache", load: () => import("./push.ts") },
 };

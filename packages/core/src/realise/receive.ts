@@ -1,18 +1,19 @@
 /** Receiving objects from substituters: a closure at a time, references first, each checked by the store. */
 import { pipe } from "fp-ts/lib/function.js";
+import type { Task } from "fp-ts/lib/Task.js";
 import * as TE from "fp-ts/lib/TaskEither.js";
 import type { StoreFailure, SubstituterFailure } from "../failure.ts";
 import type { ObjectInfo } from "../object.ts";
 import { type Scratch, type StorePort, scratchFile } from "../ports.ts";
 import { baseName, namePart, type StorePath } from "../store-path.ts";
-import type { Keeper } from "./keep.ts";
+import { createKeeper, type Keeper } from "./keep.ts";
 import { type Offer, offeredClosure } from "./lookup.ts";
 import type { RealisePorts } from "./realise.ts";
-import type { Slots } from "./slots.ts";
+import { createSlots, type Slots } from "./slots.ts";
 import { once } from "./task.ts";
 
 export interface ReceiverOptions {
-  readonly ports: RealisePorts;
+  readonly ports: Omit<RealisePorts, "builder">;
   readonly slots: Slots;
   readonly trouble: (substituter: string, reason: string) => void;
   readonly keeper: Keeper;
@@ -82,6 +83,18 @@ export function createReceiver({
     return !arrived.includes(false);
   });
 }
+
+/** Makes the closures of these paths valid from what substituters offer; says of each whether it is. */
+export const receive =
+  (paths: readonly StorePath[], downloads: number) =>
+  (ports: Omit<RealisePorts, "builder">): Task<readonly boolean[]> =>
+  () => {
+    const trouble = (substituter: string, reason: string): void =>
+      ports.emit({ _tag: "SubstituterTrouble", substituter, reason });
+    const keeper = createKeeper(ports.store);
+    const slots = createSlots(downloads);
+    return Promise.all(paths.map(createReceiver({ ports, slots, trouble, keeper, onReceived: () => {} })));
+  };
 
 const fetchInto = (
   store: StorePort,
