@@ -29,7 +29,7 @@ export const verb = defineVerb({
       throw new UsageError(`gc takes no names; it deletes what no root keeps: ${positionals[0]}`);
     const dryRun = flags["dry-run"] === true;
     const generations = policyOf(flags, Date.now());
-    const store = openHostStore(host, cabRoot(host));
+    const store = await openHostStore(host, cabRoot(host));
     try {
       const { signal } = host;
       const collected = await store.collect({

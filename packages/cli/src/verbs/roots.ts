@@ -42,7 +42,7 @@ async function done<A>(task: TaskEither<StoreFailure, A>): Promise<A> {
 async function listRoots(host: Host, texts: readonly string[], json: boolean): Promise<number> {
   const root = cabRoot(host);
   const wanted = texts.map((text) => pathNamed(root, text));
-  const store = openHostStore(host, root);
+  const store = await openHostStore(host, root);
   try {
     const roots = await done(store.roots());
     const keepers = wanted.map((path) => rootsOf(store, roots, path));
@@ -89,7 +89,7 @@ async function addRoot(host: Host, texts: readonly string[], values: FlagValues<
   const path = storePathIn(root, text);
   const absolute = link === undefined ? undefined : resolve(host.cwd, link);
   if (path !== undefined) {
-    const store = openHostStore(host, root);
+    const store = await openHostStore(host, root);
     return keepPath(host, store, path, absolute).finally(store.close);
   }
   const session = await openSession(host, root, [text], { ...realiseSettings(values), keepOutputs: true });
@@ -112,7 +112,7 @@ async function keepPath(host: Host, store: Store, path: StorePath, link: string 
 async function removeRoot(host: Host, texts: readonly string[]): Promise<number> {
   const [text, ...others] = texts;
   if (text === undefined || others.length > 0) throw new UsageError("remove which root? give its NAME or LINK");
-  const store = openHostStore(host, cabRoot(host));
+  const store = await openHostStore(host, cabRoot(host));
   try {
     // A link of the user's may lie here under the name of an entry, so the entry is taken first.
     const isName = !text.includes("/") && (await done(store.removeRoot(text)));

@@ -34,7 +34,7 @@ export const verb = defineVerb({
       host.err("the database is damaged; rebuild it from the objects with: cab repair --db\n");
       return 1;
     }
-    const store = openHostStore(host, root);
+    const store = await openHostStore(host, root);
     try {
       const verified = await store.verify({
         paths,
