@@ -1,31 +1,48 @@
 /**
  * From recipes to derivations, whole processes: never evaluated before, one leaf changed, and nothing changed; for graphs
- * of several shapes and sizes, beside `nix-instantiate` on the same graph in a store of its own.
+ * of several shapes and sizes, and for a workspace of 1,000 recipes, beside `nix-instantiate` on the same graph in a store
+ * of its own. And the memory that the first of these takes at its peak.
  *
  *     node test/bench/evaluate.ts [SIZE…]
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Contender, cab, installed, inTemporaryFolder, measure, report, run, skip } from "./support.ts";
-import { SHAPES, type Shape, type SyntheticGraph, writeGraph } from "./synthetic-graph.ts";
+import {
+  CAB,
+  type Contender,
+  installed,
+  inTemporaryFolder,
+  measure,
+  megabytes,
+  NODE,
+  peakMemory,
+  report,
+  run,
+  skip,
+  table,
+} from "./support.ts";
+import { SHAPES, type SyntheticGraph, writeGraph } from "./synthetic-graph.ts";
 
+/** 100,000 take minutes: on demand. */
 const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1_000, 10_000];
 const nix = installed("nix-instantiate");
 if (nix === undefined) skip("nix-instantiate", "it is not installed");
 
 interface Evaluator {
   readonly name: string;
+  readonly command: readonly [program: string, ...args: string[]];
+  readonly options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv };
   /** Forgets everything. */
   readonly forget: () => void;
-  readonly evaluate: () => Promise<void>;
 }
 
 function cabEvaluator(folder: string, { workspace }: SyntheticGraph): Evaluator {
   const root = join(folder, "cab-root");
   return {
     name: "cab eval",
+    command: [CAB, "eval", "bench"],
+    options: { cwd: workspace, env: { ...process.env, CAB_ROOT: root } },
     forget: () => rmSync(root, { recursive: true, force: true }),
-    evaluate: async () => void (await cab(["eval", "bench"], { cwd: workspace, root })),
   };
 }
 
@@ -41,53 +58,54 @@ function nixEvaluator(program: string, folder: string, graph: SyntheticGraph): E
   };
   return {
     name: "nix-instantiate",
+    command: [program, "--quiet", join(graph.nix, "default.nix")],
+    options: { cwd: folder, env },
     forget: () => {
       rmSync(top, { recursive: true, force: true });
       mkdirSync(top);
     },
-    evaluate: async () => void (await run(program, ["--quiet", join(graph.nix, "default.nix")], { env })),
   };
 }
 
-async function compare(shape: Shape, size: number, folder: string): Promise<void> {
-  const graph = writeGraph(folder, shape, size);
+const evaluate = async ({ command: [program, ...args], options }: Evaluator): Promise<void> =>
+  void (await run(program, args, options));
+
+async function compare(title: string, folder: string, graph: SyntheticGraph, size: number): Promise<void> {
   const evaluators = [...(nix === undefined ? [] : [nixEvaluator(nix, folder, graph)]), cabEvaluator(folder, graph)];
   let variant = 0;
   const contenders = (prepare: (evaluator: Evaluator) => void): Contender[] =>
     evaluators.map((evaluator) => ({
       name: evaluator.name,
       prepare: () => prepare(evaluator),
-      run: evaluator.evaluate,
+      run: () => evaluate(evaluator),
     }));
-  const title = `${shape}, ${size} derivations`;
-  const rounds = size > 2_000 ? 3 : 10;
-  report(
-    `${title}: cold`,
-    await measure(
-      { rounds },
-      contenders(({ forget }) => forget()),
-    ),
-  );
-  report(
-    `${title}: one leaf changed`,
-    await measure(
-      { rounds },
-      contenders(() => graph.changeLeaf(++variant)),
-    ),
-  );
+  const rounds = size > 20_000 ? 1 : size > 2_000 ? 3 : 10;
+  const warmUp = size > 20_000 ? 0 : 1;
+  const forget = ({ forget }: Evaluator): void => forget();
+  report(`${title}: cold`, await measure({ rounds, warmUp }, contenders(forget)));
+  const changeLeaf = (): void => graph.changeLeaf(++variant);
+  report(`${title}: one leaf changed`, await measure({ rounds, warmUp }, contenders(changeLeaf)));
   // Files must be older than the grain of their file system's stamps before these can be trusted.
   await new Promise((resolve) => setTimeout(resolve, 100));
-  report(
-    `${title}: nothing changed`,
-    await measure(
-      { rounds: 2 * rounds, warmUp: 2 },
-      contenders(() => {}),
-    ),
-  );
+  const node: Contender = { name: "node -e 0", run: async () => void (await run(NODE, ["-e", "0"])) };
+  const unchanged = [...contenders(() => {}), node];
+  report(`${title}: nothing changed`, await measure({ rounds: 2 * rounds, warmUp: 2 }, unchanged));
+  const rows: string[][] = [];
+  for (const { name, command, options, forget } of evaluators) {
+    forget();
+    rows.push([name, megabytes(await peakMemory(command, options))]);
+  }
+  table(`${title}: memory at its peak, cold`, rows);
 }
 
 for (const size of sizes) {
   for (const shape of SHAPES) {
-    await inTemporaryFolder("evaluate", (folder) => compare(shape, size, folder));
+    await inTemporaryFolder("evaluate", (folder) =>
+      compare(`${shape}, ${size} derivations`, folder, writeGraph(folder, shape, size), size),
+    );
   }
 }
+const RECIPES = 1_000;
+await inTemporaryFolder("evaluate", (folder) =>
+  compare(`${RECIPES} recipes`, folder, writeGraph(folder, "layered", RECIPES, { areRecipes: true }), RECIPES),
+);

@@ -3,13 +3,13 @@
  * for all of them, and ratios are taken within a round. Knows nothing of what is measured.
  */
 import { type SpawnOptions, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { Either } from "fp-ts/lib/Either.js";
 
 export const CHECKOUT = join(import.meta.dirname, "../..");
-const CAB = join(CHECKOUT, "cab");
+export const CAB = join(CHECKOUT, "cab");
 
 /** The store that is measured. Kept from one run to the next, so that only the first one has to build. */
 export const ROOT = process.env.CAB_ROOT ?? join(tmpdir(), "cab-bench");
@@ -100,6 +100,39 @@ export function run(program: string, args: readonly string[], options: SpawnOpti
     });
   });
 }
+
+/**
+ * The most memory that a program and the programs that it starts have held, in bytes: the sum of what Linux keeps as each
+ * one's peak. Looked at while they run, so the last few milliseconds are missing.
+ */
+export async function peakMemory(
+  [program, ...args]: readonly [string, ...string[]],
+  options: SpawnOptions,
+): Promise<number> {
+  const child = spawn(program, args, { ...options, stdio: "ignore" });
+  const peaks = new Map<string, number>();
+  const look = (pid: string): void => {
+    const kilobytes = /^VmHWM:\s+(\d+)/m.exec(ofProcess(pid, "status"))?.[1];
+    if (kilobytes !== undefined) peaks.set(pid, Number(kilobytes) * 1024);
+    for (const one of ofProcess(pid, `task/${pid}/children`).split(" ")) if (one !== "") look(one);
+  };
+  const timer = setInterval(() => look(String(child.pid)), 10);
+  const code = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}`);
+  return [...peaks.values()].reduce((sum, peak) => sum + peak, 0);
+}
+
+/** Empty once the process has ended. */
+function ofProcess(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+export const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** Runs `cab` on the measured store, or another. */
 export const cab = (args: readonly string[], { cwd = CHECKOUT, root = ROOT } = {}): Promise<string> =>

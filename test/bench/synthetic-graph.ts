@@ -10,7 +10,6 @@ export type Shape = (typeof SHAPES)[number];
 type Graph = readonly (readonly number[])[];
 
 const LAYER = 100;
-const PER_MODULE = 10;
 
 const below = (number: number, count: number): number[] => Array.from({ length: count }, (_, k) => number - 1 - k);
 
@@ -29,11 +28,12 @@ const uses: Readonly<Record<Shape, (number: number, size: number) => number[]>> 
 interface Notation {
   readonly file: (module: number) => string;
   readonly module: (imports: readonly number[], packages: readonly string[]) => string;
-  readonly package: (number: number, script: string, uses: readonly number[]) => string;
-  readonly root: (number: number) => { readonly file: string; readonly text: string };
+  readonly package: (number: number, script: string, inputs: readonly string[]) => string;
+  readonly root: (number: number, module: number) => { readonly file: string; readonly text: string };
 }
 
-const moduleOf = (number: number): number => Math.floor(number / PER_MODULE);
+const cabPackage: Notation["package"] = (number, script, inputs) =>
+  `export const p${number} = thing(${[`"p${number}"`, JSON.stringify(script), ...inputs].join(", ")});`;
 
 const CAB: Notation = {
   file: (module) => `derivations/lib/m${module}.ts`,
@@ -44,13 +44,28 @@ const CAB: Notation = {
       ...packages,
       "",
     ].join("\n"),
-  package: (number, script, uses) => {
-    const inputs = uses.map((use) => (moduleOf(use) === moduleOf(number) ? `p${use}` : `m${moduleOf(use)}.p${use}`));
-    return `export const p${number} = thing(${[`"p${number}"`, JSON.stringify(script), ...inputs].join(", ")});`;
-  },
-  root: (number) => ({
+  package: cabPackage,
+  root: (number, module) => ({
     file: "derivations/bench.ts",
-    text: `export { p${number} as default } from "./lib/m${moduleOf(number)}.ts";\n`,
+    text: `export { p${number} as default } from "./lib/m${module}.ts";\n`,
+  }),
+};
+
+/** Each module a recipe, whose default export is its last package. */
+const CAB_RECIPES: Notation = {
+  file: (module) => `derivations/m${module}.ts`,
+  module: (imports, packages) =>
+    [
+      'import { thing } from "./lib/thing.ts";',
+      ...imports.map((module) => `import * as m${module} from "./m${module}.ts";`),
+      ...packages,
+      `export default ${/p\d+/.exec(packages.at(-1) ?? "")};`,
+      "",
+    ].join("\n"),
+  package: cabPackage,
+  root: (_, module) => ({
+    file: "derivations/bench.ts",
+    text: `export { default } from "./m${module}.ts";\n`,
   }),
 };
 
@@ -73,11 +88,9 @@ const NIX: Notation = {
       "}",
       "",
     ].join("\n"),
-  package: (number, script, uses) => {
-    const inputs = uses.map((use) => (moduleOf(use) === moduleOf(number) ? `p${use}` : `m${moduleOf(use)}.p${use}`));
-    return `  p${number} = thing "p${number}" ${JSON.stringify(script)} [ ${inputs.join(" ")} ];`;
-  },
-  root: (number) => ({ file: "default.nix", text: `(import ./m${moduleOf(number)}.nix).p${number}\n` }),
+  package: (number, script, inputs) =>
+    `  p${number} = thing "p${number}" ${JSON.stringify(script)} [ ${inputs.join(" ")} ];`,
+  root: (number, module) => ({ file: "default.nix", text: `(import ./m${module}.nix).p${number}\n` }),
 };
 
 const NIX_THING = `name: script: inputs: derivation {
@@ -90,12 +103,21 @@ const NIX_THING = `name: script: inputs: derivation {
 
 const leafScript = (variant: number): string => `echo ${variant} > $out`;
 
-function moduleText(notation: Notation, graph: Graph, module: number, variant: number): string {
+/** The packages, in modules of `perModule`. */
+interface Modules {
+  readonly graph: Graph;
+  readonly perModule: number;
+}
+
+function moduleText(notation: Notation, { graph, perModule }: Modules, module: number, variant: number): string {
+  const moduleOf = (number: number): number => Math.floor(number / perModule);
   const imports = new Set<number>();
   const packages: string[] = [];
-  for (let i = module * PER_MODULE; i < Math.min(graph.length, (module + 1) * PER_MODULE); i++) {
-    for (const use of graph[i] ?? []) if (moduleOf(use) !== module) imports.add(moduleOf(use));
-    packages.push(notation.package(i, i === 0 ? leafScript(variant) : `echo ${i} > $out`, graph[i] ?? []));
+  for (let i = module * perModule; i < Math.min(graph.length, (module + 1) * perModule); i++) {
+    const uses = graph[i] ?? [];
+    for (const use of uses) if (moduleOf(use) !== module) imports.add(moduleOf(use));
+    const inputs = uses.map((use) => (moduleOf(use) === module ? `p${use}` : `m${moduleOf(use)}.p${use}`));
+    packages.push(notation.package(i, i === 0 ? leafScript(variant) : `echo ${i} > $out`, inputs));
   }
   return notation.module([...imports], packages);
 }
@@ -109,8 +131,10 @@ export interface SyntheticGraph {
   readonly changeLeaf: (variant: number) => void;
 }
 
-export function writeGraph(folder: string, shape: Shape, size: number): SyntheticGraph {
+/** `areRecipes`: each package is a recipe, in a module of its own; else a library's, of ten. */
+export function writeGraph(folder: string, shape: Shape, size: number, { areRecipes = false } = {}): SyntheticGraph {
   const graph: Graph = Array.from({ length: size }, (_, number) => uses[shape](number, size));
+  const modules: Modules = { graph, perModule: areRecipes ? 1 : 10 };
   const workspace = join(folder, "workspace");
   const nix = join(folder, "nix");
   mkdirSync(join(workspace, "derivations/lib"), { recursive: true });
@@ -118,17 +142,18 @@ export function writeGraph(folder: string, shape: Shape, size: number): Syntheti
   writeFileSync(join(workspace, "derivations/lib/thing.ts"), THING);
   writeFileSync(join(nix, "thing.nix"), NIX_THING);
   const both = [
-    [CAB, workspace],
+    [areRecipes ? CAB_RECIPES : CAB, workspace],
     [NIX, nix],
   ] as const;
   const writeModule = (module: number, variant: number): void => {
     for (const [notation, top] of both) {
-      writeFileSync(join(top, notation.file(module)), moduleText(notation, graph, module, variant));
+      writeFileSync(join(top, notation.file(module)), moduleText(notation, modules, module, variant));
     }
   };
-  for (let module = 0; module <= moduleOf(size - 1); module++) writeModule(module, 0);
+  const last = Math.floor((size - 1) / modules.perModule);
+  for (let module = 0; module <= last; module++) writeModule(module, 0);
   for (const [notation, top] of both) {
-    const { file, text } = notation.root(size - 1);
+    const { file, text } = notation.root(size - 1, last);
     writeFileSync(join(top, file), text);
   }
   return { workspace, nix, changeLeaf: (variant) => writeModule(0, variant) };
