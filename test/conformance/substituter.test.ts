@@ -5,7 +5,9 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -111,6 +113,25 @@ describe.each(places)("a cache in %s", (_, open) => {
     expect(progress.at(-1)).toEqual([300_019, 300_019]);
     // The tree that came is the tree that went: published again it is known already.
     await publish(open(), { objects: [{ info, file }], realisations: [] });
+  });
+
+  test("files that the cache has already are not opened again", async () => {
+    const { place } = opened();
+    const tree = target();
+    mkdirSync(tree);
+    for (const name of ["a", "b"]) writeFileSync(`${tree}/${name}`, "shared by both");
+    const files = ["a", "b"].map((name) => ({
+      name: text(name),
+      digest: digestOf(text("shared by both")),
+      executable: false,
+    }));
+    const info = object("dir", sha256(encodeDirectory({ files, directories: [], symlinks: [] })), 28);
+    await publish(place, { objects: [{ info, file: tree }], realisations: [] });
+    const open = readdirSync("/proc/self/fd").flatMap((fd) => {
+      const link = `/proc/self/fd/${fd}`;
+      return existsSync(link) && readlinkSync(link).startsWith(tree) ? [readlinkSync(link)] : [];
+    });
+    expect(open).toEqual([]);
   });
 
   test.each<ObjectKind>(["file", "exec", "symlink"])("an object that is a %s", async (kind) => {

@@ -22,7 +22,7 @@ export async function publish(sink: BlobSink, { objects, realisations }: Publica
     if (await sink.has(objectName(info.path))) continue;
     const root = Buffer.from(file);
     const digest = await digestTree(root, {
-      file: ({ hash }, blob) => add(sink, hash, createReadStream(blob)),
+      file: ({ hash }, blob) => add(sink, hash, contents(blob)),
       directory: ({ hash }, message) => add(sink, hash, once(message)),
     });
     if (digest?.hash !== info.digest)
@@ -37,4 +37,9 @@ async function add(sink: BlobSink, hash: string, bytes: AsyncIterable<Uint8Array
   const name = blobName(hash);
   if (await sink.has(name)) return;
   await sink.put(name, Readable.from(bytes).pipe(createZstdCompress()));
+}
+
+/** Opened when it is first read: what the cache has already is not, and trees have more files than a process descriptors. */
+async function* contents(file: string | Buffer): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(file);
 }
