@@ -1,6 +1,6 @@
 /** Collection through the real command: what stays, what goes, beside running builds, and what comes back from a cache. */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import type { StorePath } from "@cab/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   cab,
+  type Ended,
   isRoot,
   type RealiseReport,
   realise,
@@ -180,7 +181,7 @@ import app from "./app.ts";
 export default definePackage({ name: "it" }, () => ({
   name: "it",
   builder: "/bin/bash",
-  args: ["-ec", "> started; until [ -e go ]; do sleep 0.1; done; cat $app > $out"],
+  args: ["-ec", "> started; until [ -e go ]; do sleep 0.1; done; { cat $app; echo; } > $out"],
   env: { PATH: "/usr/bin", app },
   rootfs: seed,
   outputs: contentAddressed(["out"]),
@@ -200,15 +201,27 @@ export default definePackage({ name: "it" }, () => ({
     }
   }
 
-  test("its root file system, tools and inputs stay until it has ended, and then go", async () => {
+  const started = (ended: Promise<Ended>): Promise<string> =>
+    Promise.race([buildFolder(), ended.then(({ stderr }) => Promise.reject(new Error(stderr)))]);
+
+  test("its root file system, tools and inputs stay until it has ended, for a repair too, and then go", async () => {
     const building = startCab(["realise", "--json", "it"], of);
-    const build = await Promise.race([buildFolder(), building.ended.then(({ stderr }) => Promise.reject(stderr))]);
+    const build = await started(building.ended);
     await realise(["other"], of);
     expect(names((await collect(of)).objects)).toContain("other");
     const kept = names(storeObjects(root).map((name) => `/cab/store/${name}`));
     expect(kept).toEqual(expect.arrayContaining(["app", "library", "sandbox", "seed"]));
     writeFileSync(join(build, "go"), "");
-    expect(await building.ended).toMatchObject({ code: 0 });
+    const { code, stdout } = await building.ended;
+    expect(code).toBe(0);
+    const path = (JSON.parse(stdout) as RealiseReport).outputs.it?.out as string;
+    const file = join(root, "store", path.slice("/cab/store/".length));
+    chmodSync(file, 0o644);
+    writeFileSync(file, "spoilt");
+    const repairing = startCab(["repair", path], of);
+    writeFileSync(join(await started(repairing.ended), "go"), "");
+    expect(await repairing.ended).toMatchObject({ code: 0, stdout: `${path}\n` });
+    expect(readFileSync(file, "utf8")).toMatch(/^needs /);
     await collect(of);
     expect(storeObjects(root)).toEqual([]);
   });

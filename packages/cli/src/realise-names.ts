@@ -90,7 +90,7 @@ export async function openSession(
   });
   const emit = progress.on;
   const ports = { builder: executor.builder, substituters, emit, now: host.now, signal: host.signal };
-  const report = async ({ failures }: Realised): Promise<void> => {
+  const report = async ({ failures }: Realised, derivation: DerivationOf): Promise<void> => {
     progress.stop();
     for (const failure of failures) {
       if (failure.cause._tag === "Cancelled") continue;
@@ -107,12 +107,12 @@ export async function openSession(
     const gone = await through.keep(needs)();
     if (there.includes(false) || gone._tag === "Left" || gone.right.length > 0) return false;
     const { drv, output } = deriver;
-    const rebuilt = await realise({
-      ...request([]),
-      roots: [{ drv, outputs: [output] }],
-      derivation: (hash) => (hash === drv ? deriver.derivation : derivation(hash)),
-    })({ ...ports, store: through })();
-    await report(rebuilt);
+    const known: DerivationOf = (hash) => (hash === drv ? deriver.derivation : derivation(hash));
+    const rebuilt = await realise({ ...request([]), roots: [{ drv, outputs: [output] }], derivation: known })({
+      ...ports,
+      store: through,
+    })();
+    await report(rebuilt, known);
     return rebuilt.failures.length === 0;
   };
   return {
@@ -133,7 +133,7 @@ export async function openSession(
           emit(event);
         },
       })();
-      await report(realised);
+      await report(realised, derivation);
       return { realised, clock };
     },
     close: async () => {

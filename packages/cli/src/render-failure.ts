@@ -48,7 +48,7 @@ export function renderStoreFailure(failure: StoreFailure): string {
     case "StoreUnusable":
       return `the store at ${failure.root} cannot be used: ${failure.reason}\n${failure.remedy}`;
     case "StoreDamaged":
-      return `the store's table ${failure.table} is damaged at ${failure.key}: what stands there has another checksum\nset CAB_ROOT to a new folder to go on; nothing was taken from the damaged entry`;
+      return `the store's table ${failure.table} is damaged at ${failure.key}: what stands there has another checksum\nnothing was taken from it; rebuild the database from the objects with: cab repair --db`;
   }
 }
 

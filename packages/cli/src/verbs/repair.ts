@@ -1,5 +1,6 @@
 /** `cab repair`: makes damaged objects whole, from the store itself, from caches, or by building them again. */
 import {
+  closure,
   type Derivation,
   type DrvHash,
   knownPaths,
@@ -88,7 +89,25 @@ async function repairObjects(context: Context, paths: readonly StorePath[]): Pro
   return left.length + foreign.length > 0 ? 1 : 0;
 }
 
-async function damagesOf(
+/** What is wrong in these objects, or in all; and in what they would be built from, which must not spoil them anew. */
+async function damagesOf(context: Context, paths: readonly StorePath[] | undefined): Promise<readonly Damage[]> {
+  const { store } = context.session;
+  const damages: Damage[] = [...(await verified(context, paths))];
+  const looked = new Set(paths);
+  for (let wanted = paths ?? []; wanted.length > 0; ) {
+    const inputs = wanted.flatMap((path) => {
+      const info = damages.some((damage) => damage.path === path) ? store.object(path) : undefined;
+      const deriver = info === undefined ? undefined : deriverOf(store, info);
+      return deriver === undefined ? [] : inputsOf(deriver.derivation);
+    });
+    wanted = closure(store, inputs).filter((path) => store.object(path) !== undefined && !looked.has(path));
+    for (const path of wanted) looked.add(path);
+    if (wanted.length > 0) damages.push(...(await verified(context, wanted)));
+  }
+  return damages;
+}
+
+async function verified(
   { host, session }: Context,
   paths: readonly StorePath[] | undefined,
 ): Promise<readonly Damage[]> {
