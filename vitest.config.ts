@@ -5,8 +5,13 @@
  */
 import { configDefaults, defineConfig } from "vitest/config";
 
-/** A build takes minutes, and takes all cores: one file at a time. */
-const builds = { testTimeout: 20 * 60_000, hookTimeout: 20 * 60_000, fileParallelism: false };
+/** A build takes minutes, and takes all cores: one file at a time, and what one has built the others take from it. */
+const builds = {
+  globalSetup: "test/e2e/shared-cache.ts",
+  testTimeout: 40 * 60_000,
+  hookTimeout: 40 * 60_000,
+  fileParallelism: false,
+};
 
 const exclude = [...configDefaults.exclude, "**/dist/**", "test/bench/**"];
 
@@ -24,15 +29,7 @@ export default defineConfig({
           execArgv: ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"],
         },
       },
-      {
-        test: {
-          name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
-          globalSetup: "test/e2e/shared-cache.ts",
-          exclude,
-          ...builds,
-        },
-      },
+      { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], exclude, ...builds } },
       { test: { name: "nightly", include: ["test/nightly/**/*.test.ts"], exclude, ...builds } },
     ],
   },

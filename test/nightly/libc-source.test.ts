@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { ADMIN, startDirectory } from "../e2e/directory-server.ts";
 import { mappedFiles } from "../e2e/processes.ts";
 import {
@@ -212,6 +212,7 @@ describe("the directory server", () => {
   beforeAll(async () => {
     mkdirSync(state);
     report = await realise(["ldap-server"], options);
+    await cab(["push", "--build-closure", inject("cache"), "ldap-server"], options);
   });
 
   test("has a closure with one libc, and nothing to compile with", () => {

@@ -6,13 +6,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { type DirectoryServer, startDirectory } from "./directory-server.ts";
-import { descendants, freePort, isRunning, mappedFiles, processBelow, untilReady } from "./processes.ts";
+import { type DirectoryServer, startDirectory } from "../e2e/directory-server.ts";
+import { descendants, freePort, isRunning, mappedFiles, processBelow, untilReady } from "../e2e/processes.ts";
 import {
   type CabOptions,
   cab,
   closureFolders,
-  copyRecipes,
   type Ended,
   filesIn,
   type RealiseReport,
@@ -21,7 +20,7 @@ import {
   startCab,
   temporaryFolder,
   workspace,
-} from "./support.ts";
+} from "../e2e/support.ts";
 
 type Server = ReturnType<typeof startCab>;
 
@@ -29,39 +28,6 @@ const folder = temporaryFolder("webapp");
 const root = join(folder, "root");
 const from = ["--from", inject("cache")];
 afterAll(() => removeFolder(folder));
-
-describe("by evaluation alone, another way to configure", () => {
-  const cwd = copyRecipes(join(folder, "workspace"));
-  const names = ["pyasn1", "python-ldap", "python-redis", "redis", "webapp"];
-
-  const hashes = async (): Promise<Record<string, string>> => {
-    const { stdout } = await cab(["eval", "--json", ...names], { root, cwd });
-    const evaluated = Object.entries(JSON.parse(stdout) as Record<string, { readonly drv: string }>);
-    return Object.fromEntries(evaluated.map(([name, { drv }]) => [name, drv]));
-  };
-
-  /** Names whose derivations are others once this stands behind that in a recipe. */
-  const changedBy = async (recipe: string, that: string, inserted: string): Promise<string[]> => {
-    const file = join(cwd, "derivations/servers", recipe);
-    const text = readFileSync(file, "utf8");
-    const before = await hashes();
-    writeFileSync(file, text.replace(that, `${that} ${inserted}`));
-    const after = await hashes();
-    writeFileSync(file, text);
-    return names.filter((name) => before[name] !== after[name]);
-  };
-
-  test("openldap changes the extension that links it, and what uses that", async () => {
-    expect(await changedBy("openldap.ts", '"--without-argon2",', '"--disable-syslog",')).toEqual([
-      "python-ldap",
-      "webapp",
-    ]);
-  });
-
-  test("redis changes redis alone: all others only talk to it", async () => {
-    expect(await changedBy("redis.ts", 'USE_SYSTEMD: "no",', 'MALLOC: "libc",')).toEqual(["redis"]);
-  });
-});
 
 describe("the application", () => {
   const state = temporaryFolder("webapp-state");
@@ -190,7 +156,7 @@ mail: zoe@example.org
     const folders = closureFolders(root, report.outputs.webapp?.out ?? "");
     expect(folders.map((object) => object.split("/").at(-1)?.slice(33)).sort()).toEqual(
       [
-        ...["async-timeout-5.0.1", "busybox-1.35.0", "bzip2-1.0.8", "cyrus-sasl-2.1.28", "expat-2.5.0", "libc-2.36"],
+        ...["async-timeout-5.0.1", "busybox-1.35.0", "bzip2-1.0.8", "cyrus-sasl-2.1.28", "expat-2.5.0", "glibc-2.36"],
         ...["libffi-3.4.4", "libtool-2.4.7", "libxcrypt-4.4.33", "nginx-1.22.1", "openldap-2.5.13", "openssl-3.0.20"],
         ...["pcre2-10.42", "pyasn1-0.6.1", "pyasn1-modules-0.4.1", "python-ldap-3.4.4", "python-redis-6.1.0"],
         ...["python3-3.11.2", "sqlite-3.40.1", "uwsgi-2.0.21", "webapp", "webapp-program-1.0", "webapp-python"],
