@@ -6,6 +6,7 @@ import {
   decodeUtf8,
   fromHex,
   maxUtf8Length,
+  printable,
   sortedKeys,
   toHex,
   utf8,
@@ -100,4 +101,15 @@ test("hexadecimal is lower case, and reads back", () =>
 
 test.each(["0", "0G", "AB", " a", "é0", "-1", "0x"])("%j is no hexadecimal", (wrong) => {
   expect(fromHex(wrong)).toBeUndefined();
+});
+
+describe("what is shown to a person", () => {
+  test.each<[string, Uint8Array, string]>([
+    ["plain text stays", utf8("bin/slapd é 😀"), "bin/slapd é 😀"],
+    ["nothing moves the cursor or colours", utf8("a\nb\x1b[31m\x9b\x7f\u202e"), "a\\x0ab\\x1b[31m\\x9b\\x7f\\u202e"],
+    ["a backslash cannot pretend", utf8("\\x0a"), "\\\\x0a"],
+    ["bytes that are not UTF-8", Uint8Array.of(0x61, 0xff, 0x0a, 0x5c), "a\\xff\\x0a\\x5c"],
+  ])("%s", (_, bytes, shown) => {
+    expect(printable(bytes)).toBe(shown);
+  });
 });

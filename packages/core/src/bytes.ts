@@ -115,6 +115,28 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   return text;
 }
 
+/** Characters that a terminal would obey instead of printing, and the backslash that stands for them here. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be printed
+const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\\\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/** A file's name or path as it can be shown to a person, whoever chose it: one line, control characters and bytes that are not UTF-8 escaped. */
+export function printable(bytes: Uint8Array): string {
+  const text = decodeUtf8(bytes);
+  if (text === undefined) {
+    let escaped = "";
+    for (const byte of bytes) {
+      escaped +=
+        byte < 0x20 || byte > 0x7e || byte === 0x5c ? `\\x${toHex(Uint8Array.of(byte))}` : String.fromCharCode(byte);
+    }
+    return escaped;
+  }
+  return text.replace(UNPRINTABLE, (character) => {
+    if (character === "\\") return "\\\\";
+    const code = character.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+  });
+}
+
 /** More at once would overflow the stack. */
 const CHARACTERS_AT_ONCE = 4096;
 

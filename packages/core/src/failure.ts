@@ -28,6 +28,21 @@ export type SubstituterFailure =
       readonly reason: string;
     };
 
+/** Why an export or an import ended early. */
+export type StreamFailure =
+  /** The stream's own end: a full disk behind standard output, a reader that went away. */
+  | { readonly _tag: "StreamIo"; readonly operation: string; readonly code: string; readonly message: string }
+  /** A file of an object is no longer what it was registered as. */
+  | { readonly _tag: "ObjectDiffers"; readonly path: StorePath; readonly file: string; readonly found: string }
+  /** The stream ended before its end; what was whole is kept. */
+  | { readonly _tag: "StreamCut" }
+  | { readonly _tag: "StreamRefused"; readonly reason: string }
+  /** Objects that the stream refers to and does not hold. */
+  | { readonly _tag: "StreamNeeds"; readonly missing: readonly StorePath[] }
+  /** `what` has so many bytes, and the store's disk has less free. */
+  | { readonly _tag: "StreamTooLarge"; readonly what: string; readonly bytes: number; readonly free: number }
+  | { readonly _tag: "Cancelled" };
+
 /** One attempt to fetch from one place. */
 export interface FetchAttempt {
   readonly url: string;

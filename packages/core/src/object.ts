@@ -1,7 +1,7 @@
 /** The content address of a store object: how a path follows from a tree's digest, its references and its name. */
 import { byteSink } from "./encoding.ts";
 import { sha256Hex } from "./sha256.ts";
-import { type StorePath, sortedPaths, storePath } from "./store-path.ts";
+import { namePart, type StorePath, sortedPaths, storePath } from "./store-path.ts";
 
 /** The type of the object's root. */
 export type ObjectKind = "dir" | "file" | "exec" | "symlink";
@@ -59,4 +59,15 @@ export interface ObjectInfo {
   readonly references: readonly StorePath[];
   /** DrvHash of the derivation that produced it here, if one did. */
   readonly deriver: string | null;
+}
+
+/**
+ * Whether what a record says gives its path, as far as it can be told without the bytes: where the object names itself,
+ * only they tell.
+ */
+export function isConsistent(info: ObjectInfo): boolean {
+  if (info.selfDigest !== null) return true;
+  const { path, kind, digest, namingDigest, references } = info;
+  const promised = contentAddressedPath({ kind, namingDigest, references, selfReferences: [], name: namePart(path) });
+  return promised === path && digest === namingDigest;
 }

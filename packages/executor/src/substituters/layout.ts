@@ -10,13 +10,12 @@
  */
 import {
   byteSink,
-  contentAddressedPath,
   decode,
   decodedStrings,
   decodeObjectInfo,
   encodeStrings,
   hashPart,
-  namePart,
+  isConsistent,
   type ObjectInfo,
   type Realisation,
   type RealisationKey,
@@ -50,8 +49,5 @@ export function decodeRealisation(bytes: Uint8Array, key: RealisationKey): Store
 /** The object's record, if it is one for this very path, and what it says gives that path as far as it can be told yet. */
 export function decodeObject(bytes: Uint8Array, path: StorePath): ObjectInfo | undefined {
   const info = decodeObjectInfo(bytes, path);
-  if (info === undefined || info.selfDigest !== null) return info;
-  const { kind, digest, namingDigest, references } = info;
-  const promised = contentAddressedPath({ kind, namingDigest, references, selfReferences: [], name: namePart(path) });
-  return promised === path && digest === namingDigest ? info : undefined;
+  return info === undefined || isConsistent(info) ? info : undefined;
 }
