@@ -58,6 +58,47 @@ export interface AddedTree {
   readonly unpooled: readonly TreeFile[];
 }
 
+/** What is collected while a tree is read, in whatever order its entries come. */
+export interface Findings extends Omit<AddedTree, "root"> {
+  readonly fault: (path: Buffer, found: string, remedy: string) => void;
+  readonly note: (path: Buffer, found: Found) => void;
+  /** An entry's own name is scanned too. */
+  readonly addName: (path: Buffer, name: Buffer) => void;
+  readonly scanBytes: (path: Buffer, bytes: Buffer) => Found;
+  readonly unpooled: TreeFile[];
+}
+
+export function collectFindings(scanner: Scanner): Findings {
+  const references = new Map<string, string>();
+  const located = new Map<string, string>();
+  const faults: TreeFault[] = [];
+  const fault: Findings["fault"] = (path, found, remedy) => {
+    faults.push({ file: pathText(path), found, remedy });
+  };
+  const note: Findings["note"] = (path, found) => {
+    for (const hash of found.references) if (!references.has(hash)) references.set(hash, pathText(path));
+    for (const { hash } of found.occurrences) if (!located.has(hash)) located.set(hash, pathText(path));
+    for (const { hash, offset } of found.fragments) {
+      fault(
+        path,
+        `a piece of the build's own path (of ${hash}) at byte ${offset}, which cannot be rewritten`,
+        "keep the path whole: compile with -fno-store-merging or read it from a file, and leave it uncompressed",
+      );
+    }
+  };
+  const scanBytes: Findings["scanBytes"] = (path, bytes) => {
+    scanner.update(bytes);
+    const found = scanner.finish();
+    note(path, found);
+    return found;
+  };
+  const addName: Findings["addName"] = (path, name) => {
+    if (scanBytes(path, name).occurrences.length === 0) return;
+    fault(path, "a name that holds the build's own path", "name the file otherwise: a name is not rewritten");
+  };
+  return { references, located, faults, unpooled: [], fault, note, scanBytes, addName };
+}
+
 export interface AddOptions {
   readonly root: string;
   readonly scanner: Scanner;
@@ -93,6 +134,22 @@ function unsupported(stat: Stats): TreeFault["found"] {
   return stat.isBlockDevice() ? "a block device" : "a character device";
 }
 
+interface Reading {
+  readonly size: number;
+  readonly buffer: Buffer;
+  readonly scanner: Scanner;
+}
+
+/** Hashes and scans a file, once. */
+export async function readFile(file: Buffer, { size, buffer, scanner }: Reading): Promise<FileBytes> {
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return readSmallFile(descriptor, size, buffer, scanner) ?? (await readLargeFile(descriptor, buffer, scanner));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Entries between two pauses: at 30 µs each, other builds wait 8 ms at most. */
 const ENTRIES_A_TURN = 256;
 
@@ -105,38 +162,12 @@ export async function addTree({
   rewriting,
   owner,
 }: AddOptions): Promise<AddedTree> {
-  const references = new Map<string, string>();
-  const located = new Map<string, string>();
-  const faults: TreeFault[] = [];
-  const unpooled: TreeFile[] = [];
+  const findings = collectFindings(scanner);
+  const { note, addName, scanBytes } = findings;
   let entries = 0;
 
-  const fault = (path: Buffer, found: string, remedy: string): undefined => {
-    faults.push({ file: pathText(path), found, remedy });
-  };
-
-  const note = (path: Buffer, found: Found): void => {
-    for (const hash of found.references) if (!references.has(hash)) references.set(hash, pathText(path));
-    for (const { hash } of found.occurrences) if (!located.has(hash)) located.set(hash, pathText(path));
-    for (const { hash, offset } of found.fragments) {
-      fault(
-        path,
-        `a piece of the build's own path (of ${hash}) at byte ${offset}, which cannot be rewritten`,
-        "keep the path whole: compile with -fno-store-merging or read it from a file, and leave it uncompressed",
-      );
-    }
-  };
-
-  const scanBytes = (path: Buffer, bytes: Buffer): Found => {
-    scanner.update(bytes);
-    const found = scanner.finish();
-    note(path, found);
-    return found;
-  };
-
-  const addName = (path: Buffer, name: Buffer): void => {
-    if (scanBytes(path, name).occurrences.length === 0) return;
-    fault(path, "a name that holds the build's own path", "name the file otherwise: a name is not rewritten");
+  const fault = (...of: Parameters<Findings["fault"]>): undefined => {
+    findings.fault(...of);
   };
 
   const addSymlink = (path: Buffer, file: Buffer): TreeSymlink => {
@@ -155,15 +186,6 @@ export async function addTree({
     renameSync(spare, file);
   };
 
-  const readFile = async (file: Buffer, size: number): Promise<FileBytes> => {
-    const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      return readSmallFile(descriptor, size, buffer, scanner) ?? (await readLargeFile(descriptor, buffer, scanner));
-    } finally {
-      closeSync(descriptor);
-    }
-  };
-
   const addFile = async (path: Buffer, file: Buffer, stat: Stats): Promise<TreeFile | undefined> => {
     if ((stat.mode & SPECIAL_BITS) !== 0) {
       const bits = (stat.mode & PERMISSIONS).toString(8).padStart(4, "0");
@@ -175,14 +197,14 @@ export async function addTree({
       if (linked) return fault(path, "a hard link that its owner cannot read", "chmod u+r before the build ends");
       chmodSync(file, 0o600);
     }
-    const { digest, size, found } = await readFile(file, stat.size);
+    const { digest, size, found } = await readFile(file, { size: stat.size, buffer, scanner });
     note(path, found);
     const node: TreeFile = { _tag: "File", path, executable, size, digest, occurrences: found.occurrences };
     const complete = !rewriting || node.occurrences.length === 0;
     if (complete && pool.share(file, node)) return node;
     if (linked) ownCopy(file);
     if (complete) normaliseFile(file, executable, owner);
-    unpooled.push(node);
+    findings.unpooled.push(node);
     return node;
   };
 
@@ -214,11 +236,7 @@ export async function addTree({
   };
 
   const node = await addNode(Buffer.alloc(0));
-  return {
-    root: node ?? { _tag: "Directory", path: Buffer.alloc(0), entries: [] },
-    references,
-    located,
-    faults,
-    unpooled,
-  };
+  const { references, located, faults, unpooled } = findings;
+  const empty: TreeDirectory = { _tag: "Directory", path: Buffer.alloc(0), entries: [] };
+  return { root: node ?? empty, references, located, faults, unpooled };
 }

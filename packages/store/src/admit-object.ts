@@ -2,17 +2,30 @@
  * Admits an object that was made elsewhere: its bytes are final, so its name is computed from them and must be the one
  * that was asked for. Knows no substituter; whoever called fills its name into a rejection.
  */
-import { hashPart, namePart, type ObjectInfo, type Scratch, type SubstituterFailure, sortedPaths } from "@cab/core";
-import { addTree } from "./add-tree.ts";
+import {
+  hashPart,
+  namePart,
+  type ObjectInfo,
+  type Scratch,
+  type StorePath,
+  type SubstituterFailure,
+  sortedPaths,
+} from "@cab/core";
+import { type AddedTree, addTree } from "./add-tree.ts";
 import { type AdmitContext, keepValid } from "./admit-outputs.ts";
+import type { Database } from "./database.ts";
 import { Refused } from "./failure.ts";
 import { finalDigest, nameTree } from "./naming.ts";
 import { openPool } from "./pool.ts";
 import { register } from "./register.ts";
 import { removeTree } from "./remove-tree.ts";
-import { createScanner } from "./scan.ts";
+import { createScanner, type Scanner } from "./scan.ts";
 import { spareFile, stagedFile } from "./scratch.ts";
 import { stageTree } from "./seal.ts";
+
+/** What an object made elsewhere is scanned for: the references that it promises, and its own hash. */
+export const scannerFor = ({ path, references }: ObjectInfo): Scanner =>
+  createScanner({ candidates: references.map(hashPart), located: [hashPart(path)], fragments: false });
 
 export async function admitObject(
   context: AdmitContext,
@@ -20,35 +33,44 @@ export async function admitObject(
   file: string,
   promised: ObjectInfo,
 ): Promise<ObjectInfo> {
-  const { layout, database, owner, buffer, onStep } = context;
-  const { path } = promised;
-  const reject = (reason: string): never => {
-    throw new Refused<SubstituterFailure>({ _tag: "SubstituteRejected", substituter: "", path, reason });
-  };
-  if (keepValid(context, path)) return database.object(path) as ObjectInfo;
-  for (const reference of promised.references) {
-    if (database.object(reference) === undefined) reject(`it refers to ${reference}, which is not in the store`);
-  }
+  const { layout, database, owner, buffer } = context;
+  if (keepValid(context, promised.path)) return database.object(promised.path) as ObjectInfo;
+  requireReferences(database, promised);
   const spare = spareFile(scratch);
-  const ownHash = hashPart(path);
-  const scanner = createScanner({
-    candidates: promised.references.map(hashPart),
-    located: [ownHash],
-    fragments: false,
-  });
   const pool = openPool(layout, spare);
+  const scanner = scannerFor(promised);
   const tree = await addTree({ root: file, scanner, pool, buffer, spare, rewriting: false, owner });
+  return admitTree(context, scratch, { file, promised, tree });
+}
+
+/** A tree on disk whose files have their final modes, and what was found while it was read. */
+export interface ReadTree {
+  readonly file: string;
+  readonly promised: ObjectInfo;
+  readonly tree: AddedTree;
+}
+
+/** Admits an object whose tree was read, or written, by the caller in this process. */
+export async function admitTree(
+  context: AdmitContext,
+  scratch: Scratch,
+  { file, promised, tree }: ReadTree,
+): Promise<ObjectInfo> {
+  const { database, owner, buffer, onStep } = context;
+  const { path } = promised;
+  requireReferences(database, promised);
   onStep("added");
   const [fault] = tree.faults;
-  if (fault !== undefined) reject(`${fault.file} is ${fault.found}`);
+  if (fault !== undefined) reject(path, `${fault.file} is ${fault.found}`);
   const unused = promised.references.find((reference) => !tree.references.has(hashPart(reference)));
-  if (unused !== undefined) reject(`its bytes do not refer to ${unused}`);
+  if (unused !== undefined) reject(path, `its bytes do not refer to ${unused}`);
   const references = sortedPaths(promised.references);
   const { root } = tree;
-  const named = await nameTree({ file, root, name: namePart(path), ownHash, others: new Map(), references }, buffer);
+  const naming = { file, root, name: namePart(path), ownHash: hashPart(path), others: new Map(), references };
+  const named = await nameTree(naming, buffer);
   const { digest, directories } = finalDigest(root);
-  if (named.path !== path) reject(`its bytes give ${named.path}`);
-  if (digest !== promised.digest) reject(`its digest is ${digest}, not ${promised.digest}`);
+  if (named.path !== path) reject(path, `its bytes give ${named.path}`);
+  if (digest !== promised.digest) reject(path, `its digest is ${digest}, not ${promised.digest}`);
   const info: ObjectInfo = { ...named, digest, deriver: null };
   const staged = stagedFile(scratch, 0);
   try {
@@ -60,4 +82,14 @@ export async function admitObject(
   } finally {
     await removeTree(staged);
   }
+}
+
+function requireReferences(database: Database, { path, references }: ObjectInfo): void {
+  for (const reference of references) {
+    if (database.object(reference) === undefined) reject(path, `it refers to ${reference}, which is not in the store`);
+  }
+}
+
+function reject(path: StorePath, reason: string): never {
+  throw new Refused<SubstituterFailure>({ _tag: "SubstituteRejected", substituter: "", path, reason });
 }

@@ -68,6 +68,8 @@ export interface Tables {
 
 export interface Database {
   readonly object: (path: StorePath) => ObjectInfo | undefined;
+  /** Every valid object, in the order of base names. */
+  readonly objects: () => StorePath[];
   readonly realisation: (key: RealisationKey) => StorePath | undefined;
   readonly directory: (digest: string) => Directory | undefined;
   readonly derivation: (hash: DrvHash) => Derivation | undefined;
@@ -232,6 +234,12 @@ export function openDatabase(root: string, directory: string): Database {
       if (payload === undefined) return undefined;
       return sound("objects", baseName(path), decodeObjectInfo(payload, path));
     },
+    objects: () =>
+      reading(() => {
+        const paths: StorePath[] = [];
+        for (const key of objects.getKeys()) paths.push(sound("objects", key, storePathOf(`${STORE_DIR}/${key}`)));
+        return paths;
+      }),
     realisation: (key) => {
       const payload = get(realisations, "realisations", key);
       return payload === undefined ? undefined : sound("realisations", key, storePathOf(payload.toString()));

@@ -95,6 +95,11 @@ export async function digestWith(
   }
 }
 
+/** A write may take less than all of it. */
+export function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+}
+
 /** Writes the patches into the file, which no other name may share. */
 export function writePatches(file: Buffer, patches: readonly Patch[]): void {
   const descriptor = openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW);

@@ -1,9 +1,13 @@
 export type { Owner } from "./add-tree.ts";
 export type { Collected, CollectionStep, CollectOptions } from "./collect.ts";
 export { SCHEMA_VERSION } from "./database.ts";
+export type { DiskUsage } from "./disk-usage.ts";
 export type { Damage } from "./examine-object.ts";
+export type { ExportOptions, ExportRequest } from "./export-stream.ts";
 export { StoreException } from "./failure.ts";
+export type { ImportOptions, ImportReport, RealisationCount } from "./import-stream.ts";
 export type { Layout } from "./layout.ts";
+export type { Place } from "./places.ts";
 export type { AdmissionStep } from "./register.ts";
 export type { Repairing } from "./repairing.ts";
 export type { RootLink } from "./root-links.ts";

@@ -4,7 +4,20 @@
  * up-to-date role costs two reads of the database.
  */
 import { resolve } from "node:path";
-import type { Derivation, Directory, DrvHash, StoreFailure, StorePath, StorePort } from "@cab/core";
+import type { Writable } from "node:stream";
+import {
+  type Derivation,
+  type Directory,
+  type DrvHash,
+  diffTrees,
+  type EntryChange,
+  type ObjectInfo,
+  type Scratch,
+  type StoreFailure,
+  type StorePath,
+  type StorePort,
+  type StreamFailure,
+} from "@cab/core";
 import { type Either, left, right } from "fp-ts/lib/Either.js";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import type { Owner } from "./add-tree.ts";
@@ -12,10 +25,14 @@ import type { AdmitContext } from "./admit-outputs.ts";
 import { openClaims } from "./claims.ts";
 import type { Collected, CollectionStep, CollectOptions } from "./collect.ts";
 import { openDatabase } from "./database.ts";
+import type { DiskUsage } from "./disk-usage.ts";
 import type { Damage } from "./examine-object.ts";
-import { attempt, storeFailure } from "./failure.ts";
+import type { ExportOptions, ExportRequest } from "./export-stream.ts";
+import { attempt, StoreException, storeFailure } from "./failure.ts";
 import { readBuffer } from "./file-bytes.ts";
+import type { ImportOptions, ImportReport } from "./import-stream.ts";
 import { type Layout, layoutOf, logFile, objectFile, prepareLayout } from "./layout.ts";
+import type { Place } from "./places.ts";
 import type { ProcessId } from "./process-socket.ts";
 import type { AdmissionStep } from "./register.ts";
 import { admissions, type Repairing, repairing } from "./repairing.ts";
@@ -42,6 +59,25 @@ export interface Store extends StorePort {
   readonly directory: (digest: string) => Directory | undefined;
   /** Valid objects that refer to this one. */
   readonly referrers: (path: StorePath) => StorePath[];
+  /** Every valid object, in the order of base names. */
+  readonly objects: () => StorePath[];
+  /** Writes a closure as one stream; `docs/formats/export.md` says how. */
+  readonly exportTo: (
+    request: ExportRequest,
+    sink: Writable,
+    options: ExportOptions,
+  ) => TaskEither<StoreFailure | StreamFailure, void>;
+  /** Reads such a stream: each object whole or not at all. */
+  readonly importFrom: (
+    source: AsyncIterable<Uint8Array>,
+    options: ImportOptions,
+  ) => TaskEither<StoreFailure | StreamFailure, ImportReport>;
+  /** Where the hash of `reference` stands in the object's bytes and names. */
+  readonly placesOf: (reference: StorePath, object: ObjectInfo) => TaskEither<StoreFailure, readonly Place[]>;
+  /** The entries in which two objects differ. No file is read. */
+  readonly entryChanges: (before: ObjectInfo, after: ObjectInfo) => EntryChange[];
+  /** What these objects' files take on disk, where equal ones share their bytes. */
+  readonly diskUsage: (objects: readonly ObjectInfo[]) => TaskEither<StoreFailure, DiskUsage>;
   /** Where the log of a derivation's build lies, if there is one. */
   readonly logFile: (drv: DrvHash) => string;
   /** What keeps objects alive: links, and living processes. */
@@ -103,6 +139,18 @@ function makeStore(
     onStep,
   };
   let scratches = 0;
+  const newScratch = async (name: string): Promise<Scratch> => {
+    const number = ++scratches;
+    const process = await announced();
+    if (number === 1) await removeAbandoned(layout);
+    return makeScratch({ layout, process, number, name, builder });
+  };
+  /** One that a valid object has. */
+  const knownDirectory = (digest: string): Directory => {
+    const found = database.directory(digest);
+    if (found === undefined) throw new StoreException({ _tag: "StoreDamaged", table: "directories", key: digest });
+    return found;
+  };
   let closed: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
     roots.close();
@@ -137,15 +185,37 @@ function makeStore(
         }),
       ),
     claim: (drv) => attempt("claim a derivation", layout.claims, () => claims.claim(drv)),
-    openScratch: (name) =>
-      attempt("make a scratch directory", layout.store, async () => {
-        const number = ++scratches;
-        const process = await announced();
-        if (number === 1) await removeAbandoned(layout);
-        return makeScratch({ layout, process, number, name, builder });
-      }),
+    openScratch: (name) => attempt("make a scratch directory", layout.store, () => newScratch(name)),
     discardScratch: (scratch) => attempt("remove a scratch directory", scratch.storeDir, () => removeScratch(scratch)),
     ...admissions(context),
+    objects: database.objects,
+    exportTo: (request, sink, options) =>
+      attempt<StreamFailure, void>("export", layout.store, async () => {
+        const { exportStream } = await import("./export-stream.ts");
+        await exportStream(layout, { ...request, directory: knownDirectory }, sink, options);
+      }),
+    importFrom: (source, options) =>
+      attempt<StreamFailure, ImportReport>("import", layout.store, async () => {
+        const { importStream } = await import("./import-stream.ts");
+        const scratch = await newScratch("import");
+        try {
+          return await importStream(context, scratch, source, options);
+        } finally {
+          await removeScratch(scratch);
+        }
+      }),
+    placesOf: (reference, info) =>
+      attempt("look for references", layout.store, async () => {
+        const { placesOf } = await import("./places.ts");
+        const file = objectFile(layout, info.path);
+        return placesOf({ info, file, reference, directory: knownDirectory, buffer: context.buffer });
+      }),
+    entryChanges: (before, after) => diffTrees(before, after, knownDirectory),
+    diskUsage: (objects) =>
+      attempt("measure objects", layout.store, async () => {
+        const { diskUsage } = await import("./disk-usage.ts");
+        return diskUsage({ objects, physical: ({ path }) => objectFile(layout, path), directory: knownDirectory });
+      }),
     verify: (options) =>
       attempt("verify the store", layout.store, async () => {
         const { verify } = await import("./verify.ts");

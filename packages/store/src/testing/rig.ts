@@ -7,7 +7,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -26,6 +25,7 @@ import {
 } from "@cab/core";
 import type { Either } from "fp-ts/lib/Either.js";
 import { onTestFinished } from "vitest";
+import { removeTree } from "../remove-tree.ts";
 import { openStore, type Store, type StoreOptions } from "../store.ts";
 
 export function rightOf<E, A>(either: Either<E, A>): A {
@@ -38,22 +38,12 @@ export function leftOf<E, A>(either: Either<E, A>): E {
   return either.left;
 }
 
-/** Open to other users, as a store's root is; removed when the test has ended, read-only directories too. */
+/** Open to other users, as a store's root is; removed when the test has ended, whatever was made in it. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "cab-store-"));
   chmodSync(directory, 0o755);
-  onTestFinished(() => {
-    makeWritable(directory);
-    rmSync(directory, { recursive: true, force: true });
-  });
+  onTestFinished(() => removeTree(directory));
   return directory;
-}
-
-function makeWritable(directory: string): void {
-  chmodSync(directory, 0o755);
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (entry.isDirectory()) makeWritable(join(directory, entry.name));
-  }
 }
 
 export function temporaryStore(options: Partial<StoreOptions> = {}): Store {
