@@ -35,6 +35,8 @@ const HOST: Host = {
   terminal: null,
   out: () => {},
   err: () => {},
+  input: async () => null,
+  output: async () => null,
   now: () => performance.now() / 1000,
   signal: new AbortController().signal,
 };

@@ -81,6 +81,8 @@ const host: Host = {
   },
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  input: async () => (await import("./standard-streams.ts")).standardInput(),
+  output: async () => (await import("./standard-streams.ts")).standardOutput(),
   now: () => Number(process.hrtime.bigint()) / 1e9,
   signal: interrupted.signal,
 };

@@ -18,6 +18,8 @@ function shown(terminal: Host["terminal"], events: readonly RealiseEvent[]): str
     err: (more) => {
       text += more;
     },
+    input: async () => null,
+    output: async () => null,
     now: () => 42,
     signal: new AbortController().signal,
   };

@@ -1,5 +1,13 @@
 /** Failures as a person reads them: what happened, what was expected, and what to type next. The only place that does. */
-import type { BuildFailure, DerivationFailure, OutputFault, StoreFailure, SubstituterFailure } from "@cab/core";
+import type {
+  BuildFailure,
+  DerivationFailure,
+  OutputFault,
+  StoreFailure,
+  StreamFailure,
+  SubstituterFailure,
+} from "@cab/core";
+import { sizeText } from "./size-text.ts";
 
 export interface LogTail {
   /** Last lines, without line ends; empty if nothing was printed. */
@@ -49,6 +57,32 @@ export function renderStoreFailure(failure: StoreFailure): string {
       return `the store at ${failure.root} cannot be used: ${failure.reason}\n${failure.remedy}`;
     case "StoreDamaged":
       return `the store's table ${failure.table} is damaged at ${failure.key}: what stands there has another checksum\nnothing was taken from it; rebuild the database from the objects with: cab repair --db`;
+  }
+}
+
+/** What ended an export or an import, without what was done until then. */
+export function renderStreamFailure(failure: StreamFailure | StoreFailure): string {
+  switch (failure._tag) {
+    case "StreamIo":
+      return `${failure.operation} failed: ${failure.message}${failure.code === "ENOSPC" ? "\nthe disk that it goes to is full: free space there, and run the command again" : ""}`;
+    case "ObjectDiffers":
+      return `${failure.path}, file ${failure.file}: it has ${failure.found}\nwhat was written of the stream is not whole; see what else is damaged with cab verify --contents, and mend it with cab repair`;
+    case "StreamCut":
+      return "the stream ended too early\nimport the whole stream to get the rest";
+    case "StreamRefused":
+      return `the stream is refused: ${failure.reason}`;
+    case "StreamNeeds":
+      return [
+        "the stream refers to objects that are not here, since whoever exported it left them out:",
+        ...failure.missing.map((path) => `  ${path}`),
+        "say there what is here: write it down with cab path-info --all > FILE, and export with --except FILE",
+      ].join("\n");
+    case "StreamTooLarge":
+      return `${failure.what} has ${sizeText(failure.bytes)}, and the store's disk has ${sizeText(failure.free)} free\nfree space there, or set CAB_ROOT to a larger disk`;
+    case "Cancelled":
+      return "stopped";
+    default:
+      return renderStoreFailure(failure);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a verb of the command line is, and how its arguments are read. Knows no particular verb. */
+import type { Readable, Writable } from "node:stream";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 
 export interface Flag {
@@ -32,6 +33,9 @@ export interface Host {
   readonly terminal: { readonly columns: number } | null;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Standard input and output as streams of bytes; null where a person sits at a terminal. */
+  readonly input: () => Promise<Readable | null>;
+  readonly output: () => Promise<Writable | null>;
   /** Seconds since some fixed moment. */
   readonly now: () => number;
   /** Aborted by SIGINT and SIGTERM. */
