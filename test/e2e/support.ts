@@ -1,6 +1,6 @@
 /** Runs the real `cab` for tests: as a process, in folders of their own, as root or as a user without privileges. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { chownSync, closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -21,6 +21,9 @@ export interface CabOptions {
   readonly under?: readonly string[];
   /** The checkout whose `./cab` is run; this one unless given. */
   readonly checkout?: string;
+  /** Files for standard input and output, as the shell's `<` and `>`. */
+  readonly stdin?: string;
+  readonly stdout?: string;
 }
 
 export interface Ended {
@@ -38,12 +41,15 @@ export function startCab(args: readonly string[], options: CabOptions): ChildPro
   for (const name of NETWORK) if (process.env[name] !== undefined) env[name] = process.env[name];
   if (options.root !== null) env.CAB_ROOT = options.root;
   const [program, ...words] = [...(options.under ?? []), join(options.checkout ?? CHECKOUT, "cab"), ...args];
+  const stdin = options.stdin === undefined ? "ignore" : openSync(options.stdin, "r");
+  const stdoutFile = options.stdout === undefined ? "pipe" : openSync(options.stdout, "w");
   const child = spawn(program as string, words, {
     cwd: options.cwd ?? options.checkout ?? CHECKOUT,
     env: { ...env, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [stdin, stdoutFile, "pipe"],
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
+  for (const descriptor of [stdin, stdoutFile]) if (typeof descriptor === "number") closeSync(descriptor);
   let stdout = "";
   let stderr = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
