@@ -4,6 +4,7 @@
  * Measurements (test/bench) are programs of their own, not tests.
  */
 import { configDefaults, defineConfig } from "vitest/config";
+import CacheFillersFirst from "./test/e2e/order.ts";
 
 /** A build takes minutes, and takes all cores: one file at a time, and what one has built the others take from it. */
 const builds = {
@@ -17,6 +18,7 @@ const exclude = [...configDefaults.exclude, "**/dist/**", "test/bench/**"];
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: CacheFillersFirst },
     reporters: ["default", "./test/closing-line.ts"],
     projects: [
       {

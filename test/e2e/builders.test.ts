@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { cab, realise, removeFolder, temporaryFolder, workspace } from "./support.ts";
+import { cab, fromCache, realise, removeFolder, temporaryFolder, workspace } from "./support.ts";
 
 const folder = temporaryFolder("builders");
 const root = join(folder, "root");
@@ -58,7 +58,7 @@ install: hello
 });
 
 test("a program finds a CMake library's headers, pkg-config file and shared object, building and running", async () => {
-  const report = await realise(["hello", "greet"], { root, cwd });
+  const report = await realise(["hello", "greet"], { root, cwd, args: fromCache() });
   const run = await cab(["run", "hello", "hello"], { root, cwd });
   expect(run).toMatchObject({ code: 0, stdout: "hello from the store\n" });
   const greet = join(root, "store", report.outputs.greet?.out?.slice("/cab/store/".length) ?? "");
@@ -99,7 +99,7 @@ export default make({
   ])
     git(...args);
   expect(await cab(["lock"], { root, cwd: own })).toMatchObject({ code: 0 });
-  const { outputs } = await realise(["hello"], { root, cwd: own });
+  const { outputs } = await realise(["hello"], { root, cwd: own, args: fromCache() });
   const out = join(root, "store", outputs.hello?.out?.slice("/cab/store/".length) ?? "");
   expect(readFileSync(join(out, "share/hello"), "utf8")).toBe("generated\n");
 });

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CHECKOUT, cab, type Ended, realise, removeFolder, temporaryFolder } from "./support.ts";
+import { CHECKOUT, cab, type Ended, fromCache, realise, removeFolder, temporaryFolder } from "./support.ts";
 
 const folder = temporaryFolder("forked-library");
 const root = join(folder, "root");
@@ -11,7 +11,11 @@ afterAll(() => removeFolder(folder));
 
 let outputs: Readonly<Record<string, Readonly<Record<string, string>>>>;
 beforeAll(async () => {
-  ({ outputs } = await realise(["both", "libc", "rows-fork", "rows-upstream", "sqlite", "sqlite-fork"], { root, cwd }));
+  ({ outputs } = await realise(["both", "libc", "rows-fork", "rows-upstream", "sqlite", "sqlite-fork"], {
+    root,
+    cwd,
+    args: fromCache(),
+  }));
 });
 
 const path = (recipe: string): string => outputs[recipe]?.out ?? "";

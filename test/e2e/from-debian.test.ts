@@ -13,6 +13,7 @@ import {
   cab,
   closureFolders,
   type Ended,
+  fromCache,
   realise,
   removeFolder,
   startCab,
@@ -77,7 +78,7 @@ describe("redis", () => {
   let outputs: Readonly<Record<string, Readonly<Record<string, string>>>>;
   const path = (recipe: string): string => outputs[recipe]?.out ?? "";
   beforeAll(async () => {
-    ({ outputs } = await realise(["two-redis", "redis-debian"], { root, cwd }));
+    ({ outputs } = await realise(["two-redis", "redis-debian"], { root, cwd, args: fromCache() }));
   });
 
   test("holds what the package's programs need, and nothing that only a Debian host reads", () => {
@@ -135,7 +136,10 @@ export default workspace({ prefer: { distribution: [redis] } });
   });
 
   test("is the same bytes in another store", async () => {
-    const { outputs: elsewhere } = await realise(["libsystemd0"], { root: join(folder, "other-root") });
+    const { outputs: elsewhere } = await realise(["libsystemd0"], {
+      root: join(folder, "other-root"),
+      args: fromCache(),
+    });
     // The path follows from the bytes, and from those of all libraries that it needs.
     expect(storeObjects(root)).toContain(elsewhere.libsystemd0?.out?.slice("/cab/store/".length));
   });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BUILT } from "../types/mistakes.ts";
 import { PAGE, type Row, withSection } from "../types/page.ts";
-import { cab, realise, removeFolder, temporaryFolder, workspace } from "./support.ts";
+import { cab, fromCache, realise, removeFolder, temporaryFolder, workspace } from "./support.ts";
 
 const folder = temporaryFolder("mistakes");
 const root = join(folder, "root");
@@ -36,7 +36,7 @@ const cwd = workspace(join(folder, "workspace"), {
   "derivations/right.ts": `${PRELUDE}export default make({ ...given, finish: sh\`rm "$out/bin/mine"\` });\n`,
 });
 
-beforeAll(() => realise(["right", "sandbox"], { root, cwd }));
+beforeAll(() => realise(["right", "sandbox"], { root, cwd, args: fromCache() }));
 afterAll(() => removeFolder(folder));
 
 /** The message, and of the log what the last phase printed; without where the log lies, and without hashes. */

@@ -1,7 +1,7 @@
 /** A build whose output would run with another libc than the one it was linked with fails, and says where and why. */
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { cab, removeFolder, temporaryFolder, workspace } from "./support.ts";
+import { cab, fromCache, removeFolder, temporaryFolder, workspace } from "./support.ts";
 
 const folder = temporaryFolder("one-libc");
 const root = join(folder, "root");
@@ -53,7 +53,7 @@ install: all
 });
 
 test("a program's loader, its libraries and what any file names are those of the one libc", async () => {
-  const { code, stdout, stderr } = await cab(["realise", "mixed"], { root, cwd });
+  const { code, stdout, stderr } = await cab(["realise", ...fromCache(), "mixed"], { root, cwd });
   const leaks = stderr
     .split("\n")
     .flatMap((line) => line.match(/leak: (.*); remedy: /)?.[1] ?? [])

@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { chownSync, closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { inject } from "vitest";
 
 export const CHECKOUT = join(import.meta.dirname, "../..");
 
@@ -71,6 +72,9 @@ export interface RealiseReport {
   readonly cutoff: readonly string[];
   readonly seconds: number;
 }
+
+/** Flags by which a build takes what another file of this run has built; none of what it is itself about is there. */
+export const fromCache = (): string[] => ["--from", inject("cache")];
 
 /** Runs `cab realise --json` and fails with its messages unless it succeeds. */
 export async function realise(

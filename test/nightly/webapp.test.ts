@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DirectoryServer, startDirectory } from "../e2e/directory-server.ts";
 import { descendants, freePort, isRunning, mappedFiles, processBelow, untilReady } from "../e2e/processes.ts";
 import {
@@ -14,6 +14,7 @@ import {
   closureFolders,
   type Ended,
   filesIn,
+  fromCache,
   type RealiseReport,
   realise,
   removeFolder,
@@ -26,7 +27,6 @@ type Server = ReturnType<typeof startCab>;
 
 const folder = temporaryFolder("webapp");
 const root = join(folder, "root");
-const from = ["--from", inject("cache")];
 afterAll(() => removeFolder(folder));
 
 describe("the application", () => {
@@ -65,7 +65,7 @@ describe("the application", () => {
   };
 
   beforeAll(async () => {
-    report = await realise(["webapp", "redis", "ldap-server"], { root, args: from });
+    report = await realise(["webapp", "redis", "ldap-server"], { root, args: fromCache() });
     directory = await startDirectory(state, { root });
     writeFileSync(
       file("zoë.ldif"),
@@ -197,7 +197,7 @@ mail: zoe@example.org
 
 describe("a Python project of one's own", () => {
   // The interpreter is there already, linked with this one.
-  const args = [...from, "--libc", "source"];
+  const args = [...fromCache(), "--libc", "source"];
   const cwd = workspace(join(folder, "project"), {
     "derivations/checksum.ts": `import { local } from "@cab/core";
 import { pythonPackage } from "@cab/derivations/lib/python-package.ts";
