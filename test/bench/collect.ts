@@ -16,7 +16,7 @@ import { type Contender, installed, inTemporaryFolder, measure, report, rightOf,
 
 const DEAD = 10_000;
 /** Admitted at once, as outputs of one derivation. */
-const OUTPUTS = 100;
+const OUTPUTS = 1000;
 
 const open = (root: string): Store => rightOf(openStore({ root, builder: null }));
 
@@ -140,7 +140,7 @@ async function mark(folder: string): Promise<void> {
 await inTemporaryFolder(
   "collect",
   async (folder) => {
-    report(`${DEAD} dead objects`, await measure({ rounds: 5 }, await contenders(folder)));
+    report(`${DEAD} dead objects`, await measure({ rounds: 3 }, await contenders(folder)));
     await mark(folder);
   },
   process.argv[2] ?? tmpdir(),

@@ -71,6 +71,7 @@ export async function collect(context: CollectContext, options: CollectOptions):
   // First what no row speaks of: on a full disk it makes the room that deleting rows needs.
   await sweep.expel(unregistered(layout, graph));
   const deleted = await deleteObjects(context, options, { dead, sweep });
+  if (options.signal.aborted) return { generations, ...deleted, freed: 0 };
   const freed = await removeUnusedPoolFiles(layout);
   const isDeriver = await removeUnusedRecords(database);
   await removeOldLogs(layout, options.now, isDeriver);

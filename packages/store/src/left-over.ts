@@ -97,11 +97,18 @@ export async function removeUnusedRecords({ tables, write }: Database): Promise<
     }
   };
 
-  const directories = [...tables.directories()].filter(isUnused.directory);
+  const directories = chosen(tables.directories(), isUnused.directory);
   await removeAll(directories, isUnused.directory, (writer, digest) => writer.removeDirectory(digest));
-  const derivations = [...tables.derivations()].filter(isUnused.derivation);
+  const derivations = chosen(tables.derivations(), isUnused.derivation);
   await removeAll(derivations, isUnused.derivation, (writer, drv) => writer.removeDerivation(drv));
   return isDeriver;
+}
+
+/** Without ever holding those that are not chosen: there may be millions. */
+function chosen<A>(all: Iterable<A>, isChosen: (one: A) => boolean): A[] {
+  const found: A[] = [];
+  for (const one of all) if (isChosen(one)) found.push(one);
+  return found;
 }
 
 /** How long the log of a build stays whose result is not here, such as a failed one's: 30 days. */
