@@ -261,7 +261,7 @@ export function resolveDerivation(
   };
 }
 
-export const outputNames = (drv: Derivation): string[] => Object.keys(drv.outputs).sort(compareUtf8);
+export const outputNames = (drv: Pick<Derivation, "outputs">): string[] => Object.keys(drv.outputs).sort(compareUtf8);
 
 /** Whether the engine itself makes the outputs, in process, instead of running a program in the sandbox. */
 export const isBuiltin = (drv: Derivation): boolean => drv.builder.startsWith("builtin:");

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Derivation, DrvHash } from "../derivation.ts";
 import { nativePlatform } from "../platform.ts";
+import { instantiated } from "../testing/instantiated.ts";
 import type { PackageOptions } from "./choose-options.ts";
 import { RecipeError } from "./failure.ts";
 import { type InstantiateHost, instantiate } from "./instantiate.ts";
@@ -49,7 +50,7 @@ interface Tree {
 
 /** The whole graph below a package, by derivation names and arguments. */
 function treeOf(root: AnyPackage, policy: WorkspaceSpec = {}): Tree {
-  const { roots, derivations } = instantiate([root], { ...host, policy: workspace(policy) });
+  const { roots, derivations } = instantiated([root], { ...host, policy: workspace(policy) });
   const below = (hash: DrvHash): Tree => {
     const { name, args, inputDrvs } = derivations.get(hash) as Derivation;
     return { [[name, ...args].join(" ")]: Object.assign({}, ...(Object.keys(inputDrvs) as DrvHash[]).map(below)) };
@@ -84,7 +85,7 @@ describe("rewriteInputs", () => {
     expect(treeOf(rewriteInputs(role, [[openssl, patched]]))).toEqual({
       [`role ${D}`]: { [`ldap-2 ${D}`]: { ...openssl4, [`sasl-2 ${D}`]: openssl4 }, ...openssl4 },
     });
-    const { derivations } = instantiate([rewriteInputs(role, [[openssl, patched]])], host);
+    const { derivations } = instantiated([rewriteInputs(role, [[openssl, patched]])], host);
     const versions = [...derivations.values()].map(({ name, env }) => [name, env.versions]);
     expect(versions).toContainEqual(["ldap-2", "openssl-4 sasl-2"]);
   });
@@ -128,7 +129,7 @@ describe("rewriteInputs", () => {
     }
     const top = rewriteInputs(make({ name: "top", inputs: Object.fromEntries(layer.entries()) }), [[zlib, sasl]]);
     // Along paths there would be 10^30 of them. sasl brings openssl and zlib, which below sasl is itself.
-    expect(instantiate([top], host).derivations.size).toBe(1 + 300 + 3);
+    expect(instantiate([top], host).encodings.size).toBe(1 + 300 + 3);
   });
 
   test("composes: the outer one works on what the inner one gave", () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { DrvHash } from "../derivation.ts";
 import { nativePlatform } from "../platform.ts";
+import { instantiated } from "../testing/instantiated.ts";
 import { decodeGraph, evaluateRecipes, type RealmHost } from "./evaluate.ts";
-import { instantiate } from "./instantiate.ts";
 import { contentAddressed, definePackage } from "./package.ts";
 import { fetchKey, fetchUrl } from "./source.ts";
 
@@ -30,7 +30,7 @@ const curl = packageOf("curl", zlib);
 describe("evaluating recipes", () => {
   test("gives roots and a graph that reads back", () => {
     const { roots, graph } = evaluateRecipes({ recipes: [{ name: "curl", value: curl }], workspace: undefined }, host);
-    const expected = instantiate([curl], { ...host, pin: () => expect.fail("nothing is fetched") });
+    const expected = instantiated([curl], { ...host, pin: () => expect.fail("nothing is fetched") });
     expect(roots).toEqual([{ name: "curl", drv: expected.roots[0] }]);
     const derivation = decodeGraph(Buffer.from(graph).toString("latin1"));
     const hashes = [...expected.derivations.keys()];

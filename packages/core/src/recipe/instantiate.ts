@@ -20,8 +20,7 @@ import { type OutputRef, type Text, toText } from "./text.ts";
 
 export interface Instantiated {
   readonly roots: readonly DrvHash[];
-  readonly derivations: ReadonlyMap<DrvHash, Derivation>;
-  /** The canonical encoding of each: it was made to be hashed, and is what a graph is written as. */
+  /** The canonical encoding of each derivation: it was made to be hashed, and is what a graph is written as. */
   readonly encodings: ReadonlyMap<DrvHash, string>;
 }
 
@@ -39,7 +38,10 @@ interface Frame {
   readonly texts: readonly Text[];
   readonly envKeys: readonly string[];
   readonly rootfs: OutputRef | undefined;
-  /** What is named in the texts, in order: what the builder sees in the store. Last, if there is one, the root file system, which is needed but no input. */
+  /**
+   * What is named in the texts, in order: what the builder sees in the store. Last, if there is one, the root file system,
+   * which is needed but no input.
+   */
   readonly refs: readonly OutputRef[];
   /** Where these lead. */
   readonly needs: readonly Placed[];
@@ -49,9 +51,9 @@ interface Frame {
 /** A package that has become a derivation. */
 interface Instance {
   readonly hash: DrvHash;
-  readonly derivation: Derivation;
-  /** Placeholders by output: hashed once, however many others name it. */
-  readonly placeholders: Map<string, StorePath>;
+  readonly recipe: DerivationRecipe;
+  /** By output: hashed once, however many others name it. Most packages have one output that is used, or none. */
+  placeholders: Map<string, StorePath> | undefined;
 }
 
 type Instances = ReadonlyMap<Placed, Instance>;
@@ -60,7 +62,6 @@ export function instantiate(roots: readonly AnyPackage[], host: InstantiateHost)
   const { hashText = sha256Hex, policy = NO_POLICY, onOptions = () => {}, platform, pin, local } = host;
   const places = contexts({ platform, pin, local, onOptions }, viewOf(policy));
   const instances = new Map<Placed, Instance>();
-  const derivations = new Map<DrvHash, Derivation>();
   const encodings = new Map<DrvHash, string>();
   const open = new Map<Placed, Frame>();
   const rootPlaces = roots.map((root) => blaming(root, () => places.root(root)));
@@ -72,9 +73,8 @@ export function instantiate(roots: readonly AnyPackage[], host: InstantiateHost)
         const derivation = blaming(frame.place.package, () => derivationOf(frame, instances, hashText));
         const encoding = derivationString(derivation);
         const hash = hashText(encoding) as DrvHash;
-        derivations.set(hash, derivation);
         encodings.set(hash, encoding);
-        instances.set(frame.place, { hash, derivation, placeholders: new Map() });
+        instances.set(frame.place, { hash, recipe: frame.recipe, placeholders: undefined });
         open.delete(frame.place);
         stack.pop();
       } else if (!instances.has(need)) {
@@ -82,7 +82,7 @@ export function instantiate(roots: readonly AnyPackage[], host: InstantiateHost)
       }
     }
   }
-  return { roots: rootPlaces.map((root) => instanceOf(instances, root).hash), derivations, encodings };
+  return { roots: rootPlaces.map((root) => instanceOf(instances, root).hash), encodings };
 }
 
 function enter(place: Placed, places: Contexts, open: Map<Placed, Frame>): Frame {
@@ -176,12 +176,12 @@ function inputDrvsOf({ recipe, refs, needs, rootfs }: Frame, instances: Instance
   const inputs = rootfs === undefined ? refs.length : refs.length - 1;
   for (let i = 0; i < inputs; i++) {
     const { output } = refs[i] as OutputRef;
-    const { hash, derivation } = instanceOf(instances, needs[i]);
-    if (!Object.hasOwn(derivation.outputs, output)) {
+    const { hash, recipe: input } = instanceOf(instances, needs[i]);
+    if (!Object.hasOwn(input.outputs, output)) {
       throw new RecipeError({
         _tag: "BadRecipe",
-        reason: `${recipe.name} uses the output ${output} of ${derivation.name}, which does not exist`,
-        remedy: `${derivation.name} has: ${outputNames(derivation).join(", ")}`,
+        reason: `${recipe.name} uses the output ${output} of ${input.name}, which does not exist`,
+        remedy: `${input.name} has: ${outputNames(input).join(", ")}`,
       });
     }
     const outputs = inputDrvs[hash];
@@ -191,8 +191,11 @@ function inputDrvsOf({ recipe, refs, needs, rootfs }: Frame, instances: Instance
   return inputDrvs;
 }
 
-function placeholderOf({ hash, derivation, placeholders }: Instance, output: string, hashText: HashText): StorePath {
-  const known = placeholders.get(output) ?? placeholder(hash, output, derivation.name, hashText);
-  placeholders.set(output, known);
-  return known;
+function placeholderOf(instance: Instance, output: string, hashText: HashText): StorePath {
+  instance.placeholders ??= new Map();
+  const known = instance.placeholders.get(output);
+  if (known !== undefined) return known;
+  const made = placeholder(instance.hash, output, instance.recipe.name, hashText);
+  instance.placeholders.set(output, made);
+  return made;
 }

@@ -2,8 +2,9 @@ import { describe, expect, expectTypeOf, test } from "vitest";
 import { type Derivation, type DrvHash, placeholder } from "../derivation.ts";
 import { nativePlatform } from "../platform.ts";
 import { scratchPath } from "../store-path.ts";
+import { instantiated } from "../testing/instantiated.ts";
 import { RecipeError } from "./failure.ts";
-import { type Instantiated, type InstantiateHost, instantiate } from "./instantiate.ts";
+import { type InstantiateHost, instantiate } from "./instantiate.ts";
 import { type OptionSpecs, option } from "./option.ts";
 import {
   type AnyPackage,
@@ -39,10 +40,9 @@ const host: InstantiateHost = {
   local: () => ({ mode: "flat", digest: "b".repeat(64) }),
 };
 
-const instantiated = (...roots: AnyPackage[]): Instantiated => instantiate(roots, host);
-const hashOf = (of: AnyPackage): DrvHash => instantiated(of).roots[0] as DrvHash;
+const hashOf = (of: AnyPackage): DrvHash => instantiate([of], host).roots[0] as DrvHash;
 const derivationOf = (of: AnyPackage): Derivation => {
-  const { roots, derivations } = instantiated(of);
+  const { roots, derivations } = instantiated([of], host);
   return derivations.get(roots[0] as DrvHash) as Derivation;
 };
 const failureOf = (work: () => unknown) => {
@@ -143,10 +143,10 @@ describe("override", () => {
     const described = zlib.override((draft) => {
       draft.description = "compresses";
     });
-    const { roots, derivations } = instantiated(patched(), patched(), described, zlib);
+    const { roots, encodings } = instantiate([patched(), patched(), described, zlib], host);
     expect(roots).toEqual([roots[0], roots[0], roots[2], roots[2]]);
     // zlib, zlib with its patch, the patch
-    expect(derivations.size).toBe(3);
+    expect(encodings.size).toBe(3);
   });
 
   test("of the version renames every path", () => {
@@ -209,11 +209,11 @@ describe("instantiating", () => {
       rootfs: seed,
     });
     expect(derivationOf(app)).toMatchObject({
-      inputDrvs: { [hashOf(zlib)]: ["out", "dev"] },
+      inputDrvs: { [hashOf(zlib)]: ["dev", "out"] },
       rootfs: { drv: hashOf(seed), output: "out" },
       builder: `${placeholder(hashOf(zlib), "out", "zlib-1.3")}/bin/sh`,
     });
-    expect(Object.keys(derivationOf(app).env)).toEqual(["out", "again"]);
+    expect(Object.keys(derivationOf(app).env)).toEqual(["again", "out"]);
     expect(Object.keys(derivationOf(custom({ rootfs: seed, args: [seed] })).inputDrvs)).toEqual([hashOf(seed)]);
   });
 
@@ -263,12 +263,12 @@ describe("instantiating", () => {
       derived++;
       return { name: "shared", builder: "/bin/sh", env: {}, rootfs: null, outputs: contentAddressed(["out"]) };
     });
-    instantiated(make({ name: "a", inputs: { shared } }), make({ name: "b", inputs: { shared } }), shared);
+    instantiate([make({ name: "a", inputs: { shared } }), make({ name: "b", inputs: { shared } }), shared], host);
     expect(derived).toBe(1);
   });
 
   test("goes 20,000 deep", () => {
-    expect(instantiated(chain(20_000)).derivations.size).toBe(20_000);
+    expect(instantiate([chain(20_000)], host).encodings.size).toBe(20_000);
   });
 });
 

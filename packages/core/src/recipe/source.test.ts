@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Derivation, DrvHash } from "../derivation.ts";
 import { nativePlatform } from "../platform.ts";
+import { instantiated } from "../testing/instantiated.ts";
 import { RecipeError } from "./failure.ts";
-import { type InstantiateHost, instantiate } from "./instantiate.ts";
+import type { InstantiateHost } from "./instantiate.ts";
 import type { AnyPackage } from "./package.ts";
 import {
   debianBinary,
@@ -23,7 +24,7 @@ const host: InstantiateHost = {
 };
 
 const derivationOf = (of: AnyPackage, by: Partial<InstantiateHost>): Derivation => {
-  const { roots, derivations } = instantiate([of], { ...host, ...by });
+  const { roots, derivations } = instantiated([of], { ...host, ...by });
   return derivations.get(roots[0] as DrvHash) as Derivation;
 };
 
