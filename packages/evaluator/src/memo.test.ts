@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { isRight } from "fp-ts/lib/Either.js";
 import { describe, expect, it } from "vitest";
+import { openSealed, sealed } from "./memo.ts";
 import { memoFiles } from "./memo-files.ts";
 import {
   LOCKED_URL,
@@ -253,6 +254,23 @@ export default thing("app", fetchUrl("${LOCKED_URL}"));
     const costly = /esbuild|trace-mapping|node:(vm|crypto|inspector)|\/(fresh|observe|lock|used-pins)\.ts$/;
     expect(loaded.filter((url) => costly.test(url))).toEqual([]);
   });
+});
+
+it("a seal holds wherever in memory the bytes lie, and shows any change", () => {
+  for (const length of [0, 1, 2, 3, 4, 5, 8, 31]) {
+    const payload = Buffer.from(Array.from({ length }, (_, i) => i + 1));
+    const value = sealed(payload);
+    for (const offset of [0, 1, 2, 3]) {
+      const moved = new Uint8Array(value.length + offset).subarray(offset);
+      moved.set(value);
+      expect(openSealed(moved)).toEqual(payload);
+      for (let i = 0; i < moved.length; i++) {
+        expect(openSealed(moved.map((byte, k) => (k === i ? byte ^ 0x40 : byte)))).toBeUndefined();
+      }
+      expect(openSealed(moved.subarray(0, -1))).toBeUndefined();
+      expect(openSealed(Buffer.concat([moved, Buffer.alloc(1)]))).toBeUndefined();
+    }
+  }
 });
 
 const flipped = (bytes: Uint8Array): Uint8Array => bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 1 : byte));

@@ -107,14 +107,19 @@ export function openSealed(bytes: Uint8Array | undefined): Buffer | undefined {
  * names; never trusted for identity. Written out because loading `node:crypto` costs a hit 4 ms.
  */
 export function fingerprint(bytes: Uint8Array): string {
-  // Copied to where words are aligned. Zeros fill the last one; the length tells them from zeros that were there.
-  const words = new Int32Array((bytes.length + 3) >> 2);
-  new Uint8Array(words.buffer).set(bytes);
-  let a = 0x811c9dc5 ^ bytes.length;
-  let b = 0x9747b28c ^ bytes.length;
+  const words = wordsOf(bytes);
+  let a = 0x811c9dc5;
+  let b = 0x9747b28c;
   // By index: three times as fast as `for … of`.
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as number;
+    a = Math.imul(a ^ word, 0x01000193);
+    b = Math.imul(b ^ word, 0x85ebca6b);
+  }
+  // Zeros fill the last word; the length, behind it, tells them from zeros that were there.
+  let last = 0;
+  for (let i = bytes.length & ~3; i < bytes.length; i++) last |= (bytes[i] as number) << (8 * (i & 3));
+  for (const word of [last, bytes.length]) {
     a = Math.imul(a ^ word, 0x01000193);
     b = Math.imul(b ^ word, 0x85ebca6b);
   }
@@ -125,4 +130,10 @@ export function fingerprint(bytes: Uint8Array): string {
   };
   const hex = (lane: number): string => mix(lane).toString(16).padStart(8, "0");
   return hex(a) + hex(a ^ b);
+}
+
+/** All whole words of four bytes; a graph of 100,000 derivations is 80 MB, and copied only if it lies askew. */
+function wordsOf(bytes: Uint8Array): Int32Array {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  return new Int32Array(aligned.buffer, aligned.byteOffset, bytes.length >> 2);
 }
