@@ -36,10 +36,9 @@ export async function evaluateModules(
 ): Promise<ModulesOutcome> {
   const realm = openModuleRealm(options);
   const order = await linked(recipes, texts, realm);
-  if (order === undefined) return { _tag: "Failed" };
-  const outcome = await realm.run(order);
-  if (outcome._tag === "Ended") await texts.keep();
-  return outcome;
+  // Whatever comes of them: who mends one module does not wait for the others.
+  await texts.keep();
+  return order === undefined ? { _tag: "Failed" } : realm.run(order);
 }
 
 /** Compiles and links all that the recipes need; the order to run it in, or undefined where that is not plain. */

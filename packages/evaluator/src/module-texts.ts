@@ -41,6 +41,9 @@ export interface ModuleTexts {
 /** Its name in the memo: no module of a workspace has it. */
 const CORE = "@cab/core";
 
+/** Modules that esbuild holds: enough for its threads, and little memory. */
+const AT_ONCE = 256;
+
 type Loading = TransformedModule | Promise<TransformedModule | undefined> | undefined;
 
 export function moduleTexts(options: ModuleTextsOptions): ModuleTexts {
@@ -48,6 +51,7 @@ export function moduleTexts(options: ModuleTextsOptions): ModuleTexts {
   const begun = new Map<string, Loading>();
   const used = new Map<string, TransformedModule>();
   const isReal = realFolders();
+  let esbuild: typeof import("esbuild") | undefined;
   const use = (name: string, module: TransformedModule | undefined): string | undefined => {
     if (module === undefined) return undefined;
     for (const read of module.reads) log.record(read);
@@ -55,10 +59,15 @@ export function moduleTexts(options: ModuleTextsOptions): ModuleTexts {
     return module.code;
   };
 
-  /** Starts to get a module and, where its text is new, all that it seems to import: esbuild works on many at once. */
-  const begin = (first: ModuleName): void => {
+  /**
+   * Starts to get a module and, where its text is new, all that it seems to import: esbuild works on many at once, and
+   * already while further ones are read.
+   */
+  const begin = async (first: ModuleName): Promise<void> => {
     const pending = [first];
-    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    const running: Promise<unknown>[] = [];
+    for (let i = 0; i < pending.length; i++) {
+      const name = pending[i] as ModuleName;
       const key = moduleName(name);
       if (begun.has(key)) continue;
       const file = moduleFile(workspaces, name);
@@ -73,10 +82,13 @@ export function moduleTexts(options: ModuleTextsOptions): ModuleTexts {
       } else if (known?.reads[0]?.state === found.read.state) {
         begun.set(key, { code: known.code, reads: [found.read] });
       } else {
+        esbuild ??= await import("esbuild");
+        const code = transformed(esbuild, name, found.source);
         begun.set(
           key,
-          transformed(name, found.source).then((code) => (code === undefined ? code : { code, reads: [found.read] })),
+          code.then((text) => (text === undefined ? undefined : { code: text, reads: [found.read] })),
         );
+        if (running.push(code) > AT_ONCE) await running.shift();
         pending.push(...likelyImports(workspaces, name, found.source));
       }
     }
@@ -84,7 +96,7 @@ export function moduleTexts(options: ModuleTextsOptions): ModuleTexts {
 
   return {
     module: async (name) => {
-      begin(name);
+      await begin(name);
       const key = moduleName(name);
       return use(key, await begun.get(key));
     },
@@ -139,9 +151,12 @@ function likelyImports(workspaces: Workspaces, importer: ModuleName, source: str
   return names;
 }
 
-async function transformed(name: ModuleName, source: string): Promise<string | undefined> {
+async function transformed(
+  { transform }: typeof import("esbuild"),
+  name: ModuleName,
+  source: string,
+): Promise<string | undefined> {
   if (extname(name.path) === ".json") return jsonModule(source);
-  const { transform } = await import("esbuild");
   try {
     const { code } = await transform(modulePrefix(name, source) + source + moduleSuffix(source), {
       ...RECIPE_LANGUAGE,
