@@ -33,7 +33,7 @@ interface Notation {
 }
 
 const cabPackage: Notation["package"] = (number, script, inputs) =>
-  `export const p${number} = thing(${[`"p${number}"`, JSON.stringify(script), ...inputs].join(", ")});`;
+  `export const p${number} = thing("p${number}", ${JSON.stringify(script)}, [${inputs.join(", ")}]);`;
 
 const CAB: Notation = {
   file: (module) => `derivations/lib/m${module}.ts`,
@@ -70,7 +70,7 @@ const CAB_RECIPES: Notation = {
 };
 
 const THING = `import { type AnyPackage, contentAddressed, definePackage } from "@cab/core";
-export const thing = (name: string, script: string, ...inputs: AnyPackage[]) =>
+export const thing = (name: string, script: string, inputs: readonly AnyPackage[]) =>
   definePackage({ name, version: "1" }, () => ({
     name, builder: "/bin/sh", args: ["-c", script, ...inputs], env: {}, rootfs: null, outputs: contentAddressed(["out"]),
   }));
