@@ -8,7 +8,7 @@ import {
   type Realised,
   type RealiseRequest,
   realise,
-  receive,
+  receiveClosures,
   type StorePath,
   type StorePort,
 } from "@cab/core";
@@ -98,9 +98,9 @@ export async function openSession(
     }
   };
   const repair: Session["repair"] = async (through, { path, deriver, needs }) => {
-    const [received] = await receive([path], DOWNLOADS)({ ...ports, store: through })();
+    const [received] = await receiveClosures([path], DOWNLOADS)({ ...ports, store: through })();
     if (received || deriver === undefined) return received === true;
-    const there = await receive(
+    const there = await receiveClosures(
       needs.filter((need) => through.object(need) === undefined),
       DOWNLOADS,
     )({ ...ports, store: through })();

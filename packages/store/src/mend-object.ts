@@ -7,6 +7,7 @@ import { baseName, type ObjectInfo, type Scratch, scratchFile } from "@cab/core"
 import { OBJECT_TIME } from "./add-tree.ts";
 import type { AdmitContext } from "./admit-outputs.ts";
 import { messageOf } from "./examine-object.ts";
+import { errorCode } from "./failure.ts";
 import { digestWith } from "./file-bytes.ts";
 import { objectFile, poolFile } from "./layout.ts";
 import { proveObject } from "./prove-object.ts";
@@ -76,7 +77,8 @@ async function dropDamaged(context: AdmitContext, { kind, digest }: Entry & { di
 async function isGood({ buffer }: AdmitContext, file: Buffer | string, digest: string): Promise<boolean> {
   try {
     return (await digestWith(file, "sha256", [], buffer)) === digest;
-  } catch {
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
     return false;
   }
 }

@@ -114,18 +114,20 @@ export function removeStaleLinks(layout: Layout): void {
 
 const entryFor = (layout: Layout, link: string): string => join(layout.roots, `link-${sha256Hex(link).slice(0, 32)}`);
 
+function requireFree(link: string): void {
+  const found = lstatSync(link, { throwIfNoEntry: false });
+  if (found === undefined || found.isSymbolicLink()) return;
+  throw new StoreException({
+    _tag: "StoreIo",
+    operation: "make the root",
+    file: link,
+    code: "EEXIST",
+    message: "something that is no symbolic link stands there",
+  });
+}
+
 /** Puts a link where one, or nothing, is now. */
 function placeLink(target: string, link: string): void {
-  const found = lstatSync(link, { throwIfNoEntry: false });
-  if (found !== undefined && !found.isSymbolicLink()) {
-    throw new StoreException({
-      _tag: "StoreIo",
-      operation: "make the root",
-      file: link,
-      code: "EEXIST",
-      message: "something that is no symbolic link stands there",
-    });
-  }
   const temporary = join(dirname(link), `.${basename(link)}.tmp-${process.pid}`);
   rmSync(temporary, { force: true });
   symlinkSync(target, temporary);
@@ -143,8 +145,10 @@ export function addRootLink(layout: Layout, path: StorePath, link: string | unde
     placeLink(join(relative(layout.roots, layout.store), baseName(path)), entry);
     return { kind: "link", link: entry, path };
   }
-  placeLink(objectFile(layout, path), link);
+  requireFree(link);
+  // The user's link last: where it stands, it keeps.
   placeLink(link, entryFor(layout, link));
+  placeLink(objectFile(layout, path), link);
   return { kind: "link", link, path };
 }
 

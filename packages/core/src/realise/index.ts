@@ -3,4 +3,4 @@ export * from "./graph.ts";
 export * from "./lookup.ts";
 export * from "./plan.ts";
 export * from "./realise.ts";
-export { receive } from "./receive.ts";
+export { receiveClosures } from "./receive.ts";

@@ -6,16 +6,16 @@
  * something to do says so first, by `begin`. Until then only roots were looked at; what of them was collected before
  * `begin` could keep it is lost, and has to be wanted again.
  */
-import { type Either, left, right } from "fp-ts/lib/Either.js";
+import * as E from "fp-ts/lib/Either.js";
 import type { StoreFailure } from "../failure.ts";
 import type { StorePort } from "../ports.ts";
 import type { StorePath } from "../store-path.ts";
 
 export interface Keeper {
   /** Keeps what the run has relied on so far, and everything that it will. */
-  readonly begin: () => Promise<Either<StoreFailure, void>>;
+  readonly begin: () => Promise<E.Either<StoreFailure, void>>;
   /** Whether the object is valid: if the run has begun, from now on until the store is closed. */
-  readonly holds: (path: StorePath) => Promise<Either<StoreFailure, boolean>>;
+  readonly holds: (path: StorePath) => Promise<E.Either<StoreFailure, boolean>>;
   /** Whether something that the run relied on was gone when it began. */
   readonly hasLost: () => boolean;
 }
@@ -23,14 +23,14 @@ export interface Keeper {
 export function createKeeper(store: Pick<StorePort, "object" | "keep">): Keeper {
   const relied = new Set<StorePath>();
   let lost = false;
-  let begun: Promise<Either<StoreFailure, void>> | undefined;
+  let begun: Promise<E.Either<StoreFailure, void>> | undefined;
 
-  const keepRelied = async (): Promise<Either<StoreFailure, void>> => {
-    if (relied.size === 0) return right(undefined);
+  const keepRelied = async (): Promise<E.Either<StoreFailure, void>> => {
+    if (relied.size === 0) return E.right(undefined);
     const gone = await store.keep([...relied])();
     if (gone._tag === "Left") return gone;
     lost = gone.right.length > 0;
-    return right(undefined);
+    return E.right(undefined);
   };
 
   return {
@@ -39,13 +39,12 @@ export function createKeeper(store: Pick<StorePort, "object" | "keep">): Keeper 
       return begun;
     },
     holds: async (path) => {
-      if (store.object(path) === undefined) return right(false);
+      if (store.object(path) === undefined) return E.right(false);
       if (begun === undefined) {
         relied.add(path);
-        return right(true);
+        return E.right(true);
       }
-      const gone = await store.keep([path])();
-      return gone._tag === "Left" ? left(gone.left) : right(gone.right.length === 0);
+      return E.map((gone: readonly StorePath[]) => gone.length === 0)(await store.keep([path])());
     },
     hasLost: () => lost,
   };

@@ -85,7 +85,7 @@ export function createReceiver({
 }
 
 /** Makes the closures of these paths valid from what substituters offer; says of each whether it is. */
-export const receive =
+export const receiveClosures =
   (paths: readonly StorePath[], downloads: number) =>
   (ports: Omit<RealisePorts, "builder">): Task<readonly boolean[]> =>
   () => {
