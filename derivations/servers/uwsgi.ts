@@ -14,7 +14,9 @@ export default scripted({
   outputs: [],
   inputs: { openssl, python3, zlib },
   options: {
+    /** an HTTP router of its own; behind a web server it needs none */
     http: option.flag(false, "an HTTP router of its own; behind a web server it needs none"),
+    /** TLS of the HTTP router, and subscriptions between servers that are signed */
     tls: option.flag(false, "TLS of the HTTP router, and subscriptions between servers that are signed"),
   },
   build: ({ inputs, options }) => sh`${pythonPhases(inputs.python3)}
