@@ -227,11 +227,11 @@ describe("packages of any content", () => {
     const pins = files.map(({ of, bytes }) => {
       const sha256 = createHash("sha256").update(bytes).digest("hex");
       const pin = { url: `${base}/${of}_1.0-2~deb12_all.deb`, size: bytes.length, sha256 };
-      return `${JSON.stringify(`debian:bookworm/amd64/${of}`)}: ${JSON.stringify(pin)}`;
+      return `${JSON.stringify(`debian:bookworm/amd64/${of}`)}: ${JSON.stringify(pin)},\n`;
     });
     strange = workspace(join(folder, "strange"), {
       ...Object.fromEntries(Object.keys(packages).map((of) => [`derivations/${of}.ts`, debian(of)])),
-      "cab.lock": `{"version":1,"pins":{\n${pins.sort().join(",\n")}\n}}\n`,
+      "cab.lock": `{\n${pins.sort().join("")}"version":1}\n`,
     });
   });
   afterAll(() => void server.close());

@@ -36,9 +36,11 @@ export async function evaluateModules(
 ): Promise<ModulesOutcome> {
   const realm = openModuleRealm(options);
   const order = await linked(recipes, texts, realm);
-  // Whatever comes of them: who mends one module does not wait for the others.
-  await texts.keep();
-  return order === undefined ? { _tag: "Failed" } : realm.run(order);
+  if (order === undefined) return { _tag: "Failed" };
+  const outcome = await realm.run(order);
+  // Only what was found to be well: a recipe may be refused for a password that stands in it.
+  if (outcome._tag === "Ended") await texts.keep();
+  return outcome;
 }
 
 /** Compiles and links all that the recipes need; the order to run it in, or undefined where that is not plain. */
