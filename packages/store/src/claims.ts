@@ -6,7 +6,7 @@
  * Who finds a claim taken connects to its holder and names the derivation; the holder ends the connection when the claim
  * is released, the kernel when the holder dies.
  */
-import { readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { type Claim, type DrvHash, isDrvHash } from "@cab/core";
@@ -43,7 +43,36 @@ function newHeld(): Held {
 /** Length of a request: one hexadecimal SHA-256. */
 const REQUEST_LENGTH = 64;
 
-export function openClaims(layout: Layout, exclusive: <A>(action: () => A) => A): Claims {
+/** Runs an action while no other process of the store runs one. */
+export type Exclusive = <A>(action: () => A) => A;
+
+function holderIn(file: string): ProcessId | "unreadable" | undefined {
+  try {
+    const id = readlinkSync(file);
+    return isProcessId(id) ? id : "unreadable";
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A dead holder's claims bind nobody; those that nobody wants again would stay for ever. */
+export async function removeVoidClaims(
+  layout: Layout,
+  exclusive: Exclusive,
+  lives: (id: ProcessId) => Promise<boolean>,
+): Promise<void> {
+  for (const name of readdirSync(layout.claims)) {
+    const file = join(layout.claims, name);
+    const holder = holderIn(file);
+    if (holder === undefined || (holder !== "unreadable" && (await lives(holder)))) continue;
+    exclusive(() => {
+      if (holderIn(file) === holder) rmSync(file, { force: true });
+    });
+  }
+}
+
+export function openClaims(layout: Layout, exclusive: Exclusive): Claims {
   const held = new Map<DrvHash, Held>();
   let announced: Promise<Announcement> | undefined;
   const file = (drv: DrvHash): string => join(layout.claims, drv);
@@ -73,20 +102,10 @@ export function openClaims(layout: Layout, exclusive: <A>(action: () => A) => A)
     return announced;
   };
 
-  const holder = (drv: DrvHash): ProcessId | "unreadable" | undefined => {
-    try {
-      const id = readlinkSync(file(drv));
-      return isProcessId(id) ? id : "unreadable";
-    } catch (error) {
-      if (errorCode(error) === "ENOENT") return undefined;
-      throw error;
-    }
-  };
-
   /** Makes the claim ours unless somebody other than `dead` holds it; tells who holds it now. */
   const take = (drv: DrvHash, own: ProcessId, dead: ProcessId | "unreadable" | undefined): ProcessId =>
     exclusive(() => {
-      const current = holder(drv);
+      const current = holderIn(file(drv));
       if (current !== undefined && current !== "unreadable" && current !== dead) return current;
       rmSync(file(drv), { force: true });
       symlinkSync(own, file(drv));

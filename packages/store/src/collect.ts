@@ -57,7 +57,7 @@ export interface CollectContext {
 export async function collect(context: CollectContext, options: CollectOptions): Promise<Collected> {
   const { layout, database, onStep } = context;
   if (options.dryRun) return preview(context, options);
-  await removeAbandoned(layout);
+  await removeAbandoned(layout, (action) => database.write(action));
   const generations = database.write(() => {
     const falling = generationsToGo(layout, options.generations);
     for (const link of falling) rmSync(link, { force: true });

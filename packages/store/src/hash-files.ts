@@ -24,7 +24,7 @@ interface Waiting {
 }
 
 export function createFileHasher(workers: number): FileHasher {
-  const known = new Map<number, Promise<FileDigest>>();
+  const known = new Map<string, Promise<FileDigest>>();
   const pool: Worker[] = [];
   const idle: Worker[] = [];
   const jobs: Waiting[][] = [];
@@ -87,10 +87,12 @@ export function createFileHasher(workers: number): FileHasher {
   };
 
   return {
-    digest: (file, { ino, size }) => {
+    digest: (file, { ino, ctimeMs, size }) => {
       if (failure !== undefined) return Promise.reject(failure);
-      const digest = known.get(ino) ?? enqueue(file, size);
-      known.set(ino, digest);
+      // With its time of change: while we read, files are removed, and their inodes become other files.
+      const inode = `${ino} ${ctimeMs}`;
+      const digest = known.get(inode) ?? enqueue(file, size);
+      known.set(inode, digest);
       return digest;
     },
     bytes: () => total,

@@ -6,6 +6,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Scratch } from "@cab/core";
 import type { Owner } from "./add-tree.ts";
+import { type Exclusive, removeVoidClaims } from "./claims.ts";
 import type { Layout } from "./layout.ts";
 import { forgetDead, isAlive, isProcessId, type ProcessId } from "./process-socket.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -57,8 +58,8 @@ function ownerOf(name: string): ProcessId | undefined {
 
 export const isTemporary = (name: string): boolean => ownerOf(name) !== undefined;
 
-/** Removes what dead processes left in `store/` and `var/processes`. */
-export async function removeAbandoned(layout: Layout): Promise<void> {
+/** Removes what dead processes left in `store/`, `var/claims` and `var/processes`. */
+export async function removeAbandoned(layout: Layout, exclusive: Exclusive): Promise<void> {
   const living = new Map<ProcessId, boolean>();
   const lives = async (id: ProcessId): Promise<boolean> => {
     const known = living.get(id);
@@ -71,5 +72,6 @@ export async function removeAbandoned(layout: Layout): Promise<void> {
     const id = ownerOf(name);
     if (id !== undefined && !(await lives(id))) await removeTree(join(layout.store, name));
   }
+  await removeVoidClaims(layout, exclusive, lives);
   await forgetDead(layout);
 }

@@ -115,7 +115,8 @@ function makeStore(
   { builder, onStep = () => {}, onCollectionStep = () => {} }: Omit<StoreOptions, "root">,
 ): Store {
   const database = openDatabase(layout.root, layout.database);
-  const claims = openClaims(layout, (action) => database.write(action));
+  const exclusive = <A>(action: () => A): A => database.write(action);
+  const claims = openClaims(layout, exclusive);
   // Only root may give builders another uid, so objects are root's wherever builders are not the store's owner.
   const owner: Owner | null = builder === null ? null : { uid: 0, gid: 0 };
   const roots = openTemporaryRoots(layout);
@@ -129,6 +130,17 @@ function makeStore(
     if (own === undefined) throw new Error("BUG: a process that nobody can see keeps objects");
     roots.add(own, paths);
   };
+  /** Gives those that are not valid. */
+  const keepValid = async (paths: readonly StorePath[]): Promise<readonly StorePath[]> => {
+    const wanted = paths.filter((path) => !roots.has(path));
+    if (wanted.length === 0) return [];
+    await announced();
+    return database.write(() => {
+      keep(wanted.filter((path) => database.object(path) !== undefined));
+      return wanted.filter((path) => !roots.has(path));
+    });
+  };
+  const isKept = async (path: StorePath): Promise<boolean> => (await keepValid([path])).length === 0;
   const context: AdmitContext = {
     layout,
     database,
@@ -142,7 +154,7 @@ function makeStore(
   const newScratch = async (name: string): Promise<Scratch> => {
     const number = ++scratches;
     const process = await announced();
-    if (number === 1) await removeAbandoned(layout);
+    if (number === 1) await removeAbandoned(layout, exclusive);
     return makeScratch({ layout, process, number, name, builder });
   };
   /** One that a valid object has. */
@@ -168,16 +180,7 @@ function makeStore(
     referrers: database.referrers,
     physical: (path) => objectFile(layout, path),
     logFile: (drv) => logFile(layout, drv),
-    keep: (paths) =>
-      attempt("keep objects", layout.processes, async () => {
-        const wanted = paths.filter((path) => !roots.has(path));
-        if (wanted.length === 0) return [];
-        await announced();
-        return database.write(() => {
-          keep(wanted.filter((path) => database.object(path) !== undefined));
-          return wanted.filter((path) => !roots.has(path));
-        });
-      }),
+    keep: (paths) => attempt("keep objects", layout.processes, () => keepValid(paths)),
     record: (realisations) =>
       attempt("record realisations", layout.database, () =>
         database.write((writer) => {
@@ -219,7 +222,7 @@ function makeStore(
     verify: (options) =>
       attempt("verify the store", layout.store, async () => {
         const { verify } = await import("./verify.ts");
-        return verify({ layout, database }, options);
+        return verify({ layout, database, keep: isKept }, options);
       }),
     repairing: (damages) => repairing(port, context, damages),
     roots: () =>

@@ -31,8 +31,13 @@ export interface Verified {
 /** Objects that are looked at while files of others are being read. */
 const WINDOW = 64;
 
+export interface VerifyContext extends Omit<ExamineContext, "hasher"> {
+  /** Keeps a valid object from being collected from now on; false if it is not valid. */
+  readonly keep: (path: StorePath) => Promise<boolean>;
+}
+
 export async function verify(
-  context: Omit<ExamineContext, "hasher">,
+  context: VerifyContext,
   { paths, contents, workers, signal, onDamage, onProgress }: VerifyOptions,
 ): Promise<Verified> {
   const { layout, database } = context;
@@ -49,8 +54,11 @@ export async function verify(
   const examine = async (path: StorePath): Promise<void> => {
     const info = database.object(path);
     const found = info === undefined ? [] : await examineObject({ ...context, hasher }, info);
-    // What was collected meanwhile was not damaged.
-    if (found.length > 0 && database.object(path) !== undefined) report(found);
+    // What was collected meanwhile, and perhaps made again, was not damaged: a second look, while nobody can collect it.
+    if (found.length > 0 && (await context.keep(path))) {
+      const current = database.object(path);
+      report(current === undefined ? [] : await examineObject({ ...context, hasher }, current));
+    }
     onProgress(++done, all.length, hasher?.bytes() ?? 0);
   };
   try {
@@ -115,6 +123,8 @@ async function examinePoolFile(
   if (stat === undefined) return;
   const found = digest === undefined || !stat.isFile() ? undefined : await hasher.digest(Buffer.from(file), stat);
   if (found !== undefined && "digest" in found && found.digest === digest) return;
+  // A collector has removed it.
+  if (found !== undefined && "unreadable" in found && found.unreadable === "ENOENT") return;
   damages.push({
     path: null,
     file: `store/.links/${name}`,
