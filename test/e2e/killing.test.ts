@@ -7,7 +7,8 @@ const folder = temporaryFolder("killing");
 afterAll(() => removeFolder(folder));
 
 test("processes that are killed while they work on one store leave it whole, and nothing of themselves", async () => {
-  const { killed, broken } = await disturb({ folder, moments: 20, seed: 20 });
+  const { killed, built, builders, broken } = await disturb({ folder, moments: 20, seed: 20 });
   expect(broken).toEqual([]);
+  expect([built > 0, builders > 0]).toEqual([true, true]);
   expect(killed.one + killed.all).toBe(20);
 });

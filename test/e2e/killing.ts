@@ -27,8 +27,9 @@ export interface Aftermath {
   readonly killed: { readonly one: number; readonly all: number };
   /** Commands that came to their end, by verb. */
   readonly ended: Readonly<Record<string, number>>;
-  /** Derivations that were built: the load was real. */
+  /** Derivations that were built, and programs of living builds that were seen beside the killed: the load was real. */
   readonly built: number;
+  readonly builders: number;
   /** Everything that did not hold. */
   readonly broken: readonly string[];
 }
@@ -111,6 +112,7 @@ export async function disturb({ folder, moments, seed }: Disturbance): Promise<A
   const ended: Record<string, number> = {};
   const killed = { one: 0, all: 0 };
   let built = 0;
+  let builders = 0;
 
   const chooser = (own: () => number, n: number) => (): Command => {
     const dice = own();
@@ -161,6 +163,11 @@ export async function disturb({ folder, moments, seed }: Disturbance): Promise<A
   };
 
   const store = rightOf(openStore({ root, builder: null }));
+  const look = async (): Promise<void> => {
+    const { living, orphans } = await lookForBuilders(store);
+    builders += living;
+    broken.push(...orphans, ...(await claimsOfDead(store)), ...(await damagesOfSome(store, random)));
+  };
   const workers = Array.from({ length: PROCESSES }, (_, n) => work(n));
   for (let moment = 0; moment < moments; moment++) {
     await sleep(random() * BETWEEN);
@@ -168,14 +175,14 @@ export async function disturb({ folder, moments, seed }: Disturbance): Promise<A
     if (victim !== undefined) {
       killed.one++;
       await kill([victim]);
-      broken.push(...(await remains(store, random)));
+      await look();
       continue;
     }
     const { promise, resolve: open } = Promise.withResolvers<void>();
     gate = promise;
     killed.all++;
     await kill([...running.values()]);
-    broken.push(...(await remains(store, random)));
+    await look();
     const role = ROLES[moment % ROLES.length] as string;
     for (const args of [
       ["gc", "--json"],
@@ -196,7 +203,7 @@ export async function disturb({ folder, moments, seed }: Disturbance): Promise<A
   }
   broken.push(...litter(store, await ownProcess(store)));
   await store.close();
-  return { killed, ended, built, broken };
+  return { killed, ended, built, builders, broken };
 }
 
 function succeeded({ code, stderr }: Ended): void {
@@ -219,30 +226,25 @@ function litter({ layout }: Store, own: readonly string[]): string[] {
   ].map((name) => `${name} was left behind`);
 }
 
-/** What of the dead still is there that must be gone at once, and a sample of what must be whole. */
-async function remains(store: Store, random: () => number): Promise<string[]> {
-  return [...(await orphans(store)), ...(await claimsOfDead(store)), ...(await damagesOfSome(store, random))];
-}
-
 /** Long enough for the kernel to end a sandbox whose engine is gone; short enough to call it left behind. */
 const PATIENCE_TURNS = 500;
 
-/** Processes that see a scratch directory whose process is dead. */
-async function orphans(store: Store): Promise<string[]> {
-  let found: string[] = [];
-  for (let turn = 0; turn < PATIENCE_TURNS; turn++) {
-    found = [];
-    for (const { pid, owner } of builders(store.layout.root)) {
-      if (!(isProcessId(owner) && (await isAlive(store.layout, owner)))) found.push(`process ${pid} of ${owner}`);
+/** Those whose engine lives, and those that are left of a dead one. */
+async function lookForBuilders(store: Store): Promise<{ readonly living: number; readonly orphans: string[] }> {
+  for (let turn = 0; ; turn++) {
+    let living = 0;
+    const orphans: string[] = [];
+    for (const { pid, owner } of builderProcesses(store.layout.root)) {
+      if (isProcessId(owner) && (await isAlive(store.layout, owner))) living++;
+      else orphans.push(`process ${pid} of ${owner} was left behind`);
     }
-    if (found.length === 0) return [];
+    if (orphans.length === 0 || turn === PATIENCE_TURNS) return { living, orphans };
     await sleep(20);
   }
-  return found.map((process) => `${process} was left behind`);
 }
 
 /** Of a sandbox the program outside is known by its arguments, and what is inside by what is mounted there. */
-function builders(root: string): { readonly pid: number; readonly owner: string }[] {
+function builderProcesses(root: string): { readonly pid: number; readonly owner: string }[] {
   const scratch = new RegExp(`${root.slice(root.lastIndexOf("/cab-e2e-"))}/store/\\.tmp-([0-9A-Za-z]{6})-`);
   return readdirSync("/proc").flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return [];

@@ -70,6 +70,7 @@ export interface RealiseReport {
   readonly built: readonly string[];
   readonly fetched: readonly string[];
   readonly cutoff: readonly string[];
+  readonly elsewhere: readonly string[];
   readonly seconds: number;
 }
 

@@ -8,8 +8,8 @@ afterAll(() => removeFolder(folder));
 
 test("processes that are killed while they work on one store leave it whole, and nothing of themselves", async () => {
   const seed = Number(process.env.CAB_KILLING_SEED ?? Math.floor(Date.now() / 86_400_000));
-  const { killed, ended, built, broken } = await disturb({ folder, moments: 200, seed });
-  console.log(`seed ${seed}: ${JSON.stringify({ killed, ended, built })}`);
+  const { killed, ended, built, builders, broken } = await disturb({ folder, moments: 200, seed });
+  console.log(`seed ${seed}: ${JSON.stringify({ killed, ended, built, builders })}`);
   expect({ seed, broken }).toEqual({ seed, broken: [] });
   expect(killed.one + killed.all).toBe(200);
 });

@@ -73,6 +73,8 @@ async function refusedByStore(error: unknown): Promise<Ended> {
 const host: Host = {
   env: process.env,
   cwd: process.cwd(),
+  pid: process.pid,
+  words: process.argv.slice(2),
   uid: process.geteuid?.() ?? 0,
   cores: availableParallelism(),
   // Looked at by what draws only: Node takes 2 ms to set up standard error.
@@ -83,6 +85,7 @@ const host: Host = {
   err: (text) => void process.stderr.write(text),
   input: async () => (await import("./standard-streams.ts")).standardInput(),
   output: async () => (await import("./standard-streams.ts")).standardOutput(),
+  time: Date.now,
   now: () => Number(process.hrtime.bigint()) / 1e9,
   signal: interrupted.signal,
 };

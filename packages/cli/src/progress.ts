@@ -2,7 +2,9 @@
  * Shows what realising does while it runs: on a terminal a block of lines that is redrawn, elsewhere one line an event.
  * Everything goes to standard error, so that standard output holds the result alone.
  */
-import { type DrvHash, namePart, type RealiseEvent, type StorePath, type Work } from "@cab/core";
+import { type DrvHash, type Holder, namePart, type RealiseEvent, type StorePath, type Work } from "@cab/core";
+import type { ElsewhereLog } from "./elsewhere.ts";
+import { sizeText } from "./size-text.ts";
 import type { Host } from "./verb.ts";
 
 interface Running {
@@ -11,8 +13,19 @@ interface Running {
   bytes: string;
 }
 
+/** What another process makes for us. */
+interface Awaited {
+  readonly name: string;
+  readonly who: string;
+  readonly work: Work;
+  /** When it was last told that this goes on. */
+  told: number;
+}
+
+export type ProgressEvent = RealiseEvent | ElsewhereLog;
+
 export interface Progress {
-  readonly on: (event: RealiseEvent) => void;
+  readonly on: (event: ProgressEvent) => void;
   /** Removes the block, so that what is printed next stands on lines of its own. */
   readonly stop: () => void;
 }
@@ -20,11 +33,15 @@ export interface Progress {
 const REDRAW_MS = 200;
 
 const VERBS: Readonly<Record<Work, string>> = { build: "building", fetch: "fetching", import: "importing" };
+/** Between two lines about something that we wait for, in seconds. */
+const TELL_AGAIN = 30;
+
 const DONE: Readonly<Record<Work, string>> = { build: "built", fetch: "fetched", import: "imported" };
 
 export function createProgress(host: Host): Progress {
   const running = new Map<string, Running>();
   const wanted = new Map<DrvHash, Work>();
+  const awaited = new Map<DrvHash, Awaited>();
   let done = 0;
   let drawn = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -64,6 +81,37 @@ export function createProgress(host: Host): Progress {
   };
   const since = (key: string, at: number): string => duration(at - (running.get(key)?.since ?? at));
   const count = (): string => `[${done}/${wanted.size}]`;
+
+  const wait = ({ drv, name, work, holder }: Extract<RealiseEvent, { _tag: "BuiltElsewhere" }>): void => {
+    const who = whoText(holder);
+    const seconds = Math.max(0, (host.time() - holder.since) / 1000);
+    awaited.set(drv, { name, who, work, told: Number.NEGATIVE_INFINITY });
+    if (host.terminal === null)
+      say(`${name} is being ${DONE[work]} by ${who}, for ${duration(seconds)}; waiting for it`);
+    start(drv, `waiting for ${name}, being ${DONE[work]} by ${who}`, host.now() - seconds);
+  };
+  const hear = ({ drv, bytes, line }: ElsewhereLog): void => {
+    const entry = running.get(drv);
+    const other = awaited.get(drv);
+    if (entry === undefined || other === undefined) return;
+    entry.bytes = `  ${line}`;
+    if (host.terminal !== null || host.now() - other.told < TELL_AGAIN) return;
+    other.told = host.now();
+    say(`${other.name}, ${other.who}, ${since(drv, other.told)}, ${sizeText(bytes)} of log: ${line}`);
+  };
+  const waited = ({ drv, found }: Extract<RealiseEvent, { _tag: "Waited" }>): void => {
+    const other = awaited.get(drv);
+    if (other === undefined) return;
+    awaited.delete(drv);
+    if (found) done++;
+    const took = since(drv, host.now());
+    end(
+      drv,
+      found
+        ? `${count()} ${other.name} was ${DONE[other.work]} by ${other.who} in ${took}`
+        : `${other.who} ended without ${other.name}`,
+    );
+  };
 
   return {
     stop: () => {
@@ -106,7 +154,13 @@ export function createProgress(host: Host): Progress {
           end(event.path, `fetched ${nameOf(event.path)} in ${since(event.path, event.at)}`);
           break;
         case "BuiltElsewhere":
-          say(`${event.name} is being built by another cab; waiting for it`);
+          wait(event);
+          break;
+        case "ElsewhereLog":
+          hear(event);
+          break;
+        case "Waited":
+          waited(event);
           break;
         case "SubstituterTrouble":
           say(`warning: ${event.substituter}: ${event.reason}`);
@@ -117,6 +171,15 @@ export function createProgress(host: Host): Progress {
       }
     },
   };
+}
+
+/** As much of what its user typed as a line has room for. */
+const WORDS = 60;
+
+function whoText({ worker }: Holder): string {
+  if (worker === undefined) return "another cab";
+  const words = ["cab", ...worker.words].join(" ").replace(/\p{Cc}/gu, "?");
+  return `process ${worker.pid} (${words.length > WORDS ? `${words.slice(0, WORDS)}…` : words})`;
 }
 
 const nameOf = (path: StorePath): string => namePart(path);

@@ -9,6 +9,7 @@ export const realiseFlags = {
   from: { type: "string", value: "DIRECTORY", multiple: true, help: "a binary cache to take finished outputs from" },
   timeout: { type: "string", value: "SECONDS", help: "stop a builder that takes longer" },
   silence: { type: "string", value: "SECONDS", help: "stop a builder that prints nothing for so long" },
+  events: { type: "string", value: "FILE", help: "append what happens to FILE, one JSON value a line" },
   ...evaluationFlags,
 } as const satisfies Flags;
 
@@ -17,6 +18,7 @@ export function realiseSettings(flags: FlagValues<typeof realiseFlags>): Realise
     ...evaluationSettings(flags),
     jobs: positive("--jobs", flags.jobs),
     keepGoing: flags["keep-going"] === true,
+    ...(flags.events === undefined ? {} : { events: flags.events }),
     from: flags.from ?? [],
     timeoutSeconds: positive("--timeout", flags.timeout),
     silenceSeconds: positive("--silence", flags.silence),

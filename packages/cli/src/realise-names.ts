@@ -6,6 +6,7 @@ import {
   type Plan,
   plan,
   type Realised,
+  type RealiseEvent,
   type RealiseRequest,
   realise,
   receiveClosures,
@@ -15,7 +16,9 @@ import {
 import type { Store } from "@cab/store";
 import { logTail } from "./build-log.ts";
 import { type Clock, startClock } from "./clock.ts";
-import { createProgress } from "./progress.ts";
+import { watchElsewhere } from "./elsewhere.ts";
+import { openEventFile } from "./event-file.ts";
+import { createProgress, type ProgressEvent } from "./progress.ts";
 import { renderDerivationFailure } from "./render-failure.ts";
 import type { Host } from "./verb.ts";
 import {
@@ -35,6 +38,8 @@ export interface RealiseSettings extends Omit<ExecutorSettings, "workspace">, Ev
   readonly keepGoing: boolean;
   /** Whether the verb goes on to use the outputs; a collector leaves them alone until it closes the session. */
   readonly keepOutputs?: boolean;
+  /** A file for what happens, for programs. */
+  readonly events?: string;
   /** Folders of binary caches, asked in this order. */
   readonly from: readonly string[];
 }
@@ -72,6 +77,7 @@ export async function openSession(
 ): Promise<Session> {
   const evaluation = await evaluateRecipes(host, root, { ...settings, names: [...names, SANDBOX_RECIPE] });
   const derivation = await derivationsOf(evaluation);
+  const events = settings.events === undefined ? undefined : openEventFile(settings.events, host.time);
   const store = await openHostStore(host, root);
   const workspace = evaluation.settings;
   const executor = lazyExecutor(host, root, store, { ...settings, workspace });
@@ -88,7 +94,15 @@ export async function openSession(
     keepOutputs: settings.keepOutputs === true,
     keepGoing: settings.keepGoing,
   });
-  const emit = progress.on;
+  const tell = (event: ProgressEvent): void => {
+    events?.on(event);
+    progress.on(event);
+  };
+  const elsewhere = watchElsewhere(store.logFile, tell);
+  const emit = (event: RealiseEvent): void => {
+    tell(event);
+    elsewhere.on(event);
+  };
   const ports = { builder: executor.builder, substituters, emit, now: host.now, signal: host.signal };
   const report = async ({ failures }: Realised, derivation: DerivationOf): Promise<void> => {
     progress.stop();
@@ -137,6 +151,8 @@ export async function openSession(
       return { realised, clock };
     },
     close: async () => {
+      elsewhere.stop();
+      events?.close();
       await executor.close();
       await store.close();
     },

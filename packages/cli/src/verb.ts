@@ -26,6 +26,9 @@ export type FlagValues<F extends Flags> = {
 export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  readonly pid: number;
+  /** What its user typed behind `cab`. */
+  readonly words: readonly string[];
   /** Effective user. */
   readonly uid: number;
   readonly cores: number;
@@ -36,6 +39,8 @@ export interface Host {
   /** Standard input and output as streams of bytes; null where a person sits at a terminal. */
   readonly input: () => Promise<Readable | null>;
   readonly output: () => Promise<Writable | null>;
+  /** Milliseconds since 1970. */
+  readonly time: () => number;
   /** Seconds since some fixed moment. */
   readonly now: () => number;
   /** Aborted by SIGINT and SIGTERM. */

@@ -118,7 +118,7 @@ export async function evaluatorEnded(failure: EvaluatorFailure): Promise<Ended> 
 export async function openHostStore(host: Host, root: string): Promise<Store> {
   const { openStore } = await import("@cab/store");
   const builder = host.uid === 0 && isPrivileged(hostFacts()) ? SANDBOX_USER : null;
-  const opened = openStore({ root, builder });
+  const opened = openStore({ root, builder, worker: { pid: host.pid, words: host.words } });
   if (E.isRight(opened)) return opened.right;
   const { renderStoreFailure } = await import("./render-failure.ts");
   throw new Ended(`error: ${renderStoreFailure(opened.left)}\n`);

@@ -36,11 +36,26 @@ export interface Admission {
   readonly seconds: number;
 }
 
+/** A process that works on the store, as it calls itself. */
+export interface Worker {
+  /** In the process's own namespace. */
+  readonly pid: number;
+  /** What its user typed behind `cab`. */
+  readonly words: readonly string[];
+}
+
 /** A place in the queue for one derivation, among all processes that work on this store. */
 export type Claim =
   | { readonly _tag: "Ours"; readonly release: () => Promise<void> }
-  /** Another process builds it; the promise settles when it has ended, however it ended. */
-  | { readonly _tag: "Theirs"; readonly ended: Promise<void> };
+  /** Another process builds it; `ended` settles when it has, however it ended. */
+  | { readonly _tag: "Theirs"; readonly ended: Promise<void>; readonly holder: Holder };
+
+export interface Holder {
+  /** Undefined if it does not say. */
+  readonly worker: Worker | undefined;
+  /** When it took the claim, in milliseconds since 1970. */
+  readonly since: number;
+}
 
 export interface StorePort {
   /** Recorded path, whether or not its object is here. */

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DrvHash } from "@cab/core";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { openStore } from "./store.ts";
+import { openStore, type Store } from "./store.ts";
 import { startChild } from "./testing/processes.ts";
 import { rightOf, temporaryDirectory, temporaryStore } from "./testing/rig.ts";
 
@@ -53,6 +53,30 @@ describe("claims", () => {
     const children = [0, 1, 2].map(() => startChild([store.layout.root, "claim", DRV]));
     const said = await Promise.all(children.map((child) => child.said()));
     expect(said.sort()).toEqual(["Ours", "Theirs", "Theirs"]);
+  });
+
+  test("who waits is told who holds the claim, and since when", async () => {
+    const worker = { pid: 4711, words: ["realise", "web"] };
+    const root = temporaryDirectory();
+    const [holder, waiting] = [worker, null].map((who) => rightOf(openStore({ root, builder: null, worker: who })));
+    onTestFinished(async () => {
+      await waiting?.close();
+      await holder?.close();
+    });
+    await holder?.claim(DRV)();
+    const since = lstatSync(join(root, "var/claims", DRV)).mtimeMs;
+    const claim = rightOf(await (waiting as Store).claim(DRV)());
+    expect(claim).toMatchObject({ _tag: "Theirs", holder: { worker, since } });
+  });
+
+  test("claims of dead processes go with the rest of what they left", async () => {
+    const store = temporaryStore();
+    const dead = startChild([store.layout.root, "claim", DRV]);
+    const living = startChild([store.layout.root, "claim", OTHER]);
+    await Promise.all([dead.said(), living.said()]);
+    await dead.kill();
+    rightOf(await store.openScratch("next-1")());
+    expect(readdirSync(store.layout.claims)).toEqual([OTHER]);
   });
 
   test("a root longer than a socket's address may be", async () => {

@@ -6,10 +6,10 @@
  * Who finds a claim taken connects to its holder and names the derivation; the holder ends the connection when the claim
  * is released, the kernel when the holder dies.
  */
-import { readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { type Claim, type DrvHash, isDrvHash } from "@cab/core";
+import { type Claim, type DrvHash, type Holder, isDrvHash, type Worker } from "@cab/core";
 import { errorCode } from "./failure.ts";
 import type { Layout } from "./layout.ts";
 import {
@@ -19,6 +19,7 @@ import {
   forgetProcess,
   isProcessId,
   type ProcessId,
+  workerOf,
 } from "./process-socket.ts";
 
 export interface Claims {
@@ -72,7 +73,14 @@ export async function removeVoidClaims(
   }
 }
 
-export function openClaims(layout: Layout, exclusive: Exclusive): Claims {
+export interface ClaimsOptions {
+  readonly layout: Layout;
+  readonly exclusive: Exclusive;
+  /** What this process is, for the people at others; null if nobody asks. */
+  readonly worker: Worker | null;
+}
+
+export function openClaims({ layout, exclusive, worker }: ClaimsOptions): Claims {
   const held = new Map<DrvHash, Held>();
   let announced: Promise<Announcement> | undefined;
   const file = (drv: DrvHash): string => join(layout.claims, drv);
@@ -98,7 +106,7 @@ export function openClaims(layout: Layout, exclusive: Exclusive): Claims {
   };
 
   const announcement = (): Promise<Announcement> => {
-    announced ??= announce(layout, serve);
+    announced ??= announce(layout, worker, serve);
     return announced;
   };
 
@@ -122,8 +130,16 @@ export function openClaims(layout: Layout, exclusive: Exclusive): Claims {
     claim.release();
   };
 
+  const holderOf = (drv: DrvHash, id: ProcessId): Holder => ({
+    worker: workerOf(layout, id),
+    // If it was released just now, that was the directory's last change.
+    since: (lstatSync(file(drv), { throwIfNoEntry: false }) ?? lstatSync(layout.claims)).mtimeMs,
+  });
+
+  /** Keeps this process from ending no more than anything else that it waits for. */
   const ended = (socket: Socket, drv: DrvHash): Promise<void> =>
     new Promise((resolve) => {
+      socket.unref();
       socket.on("error", () => {});
       socket.once("close", () => resolve());
       socket.resume();
@@ -137,14 +153,16 @@ export function openClaims(layout: Layout, exclusive: Exclusive): Claims {
       let dead: ProcessId | undefined;
       for (;;) {
         const mine = held.get(drv);
-        if (mine !== undefined) return { _tag: "Theirs", ended: mine.released };
+        if (mine !== undefined) return { _tag: "Theirs", ended: mine.released, holder: holderOf(drv, own) };
         const current = take(drv, own, dead);
         if (current === own) {
           held.set(drv, newHeld());
           return { _tag: "Ours", release: async () => release(drv) };
         }
         const socket = await connectTo(layout, current);
-        if (socket !== undefined) return { _tag: "Theirs", ended: ended(socket, drv) };
+        if (socket !== undefined) {
+          return { _tag: "Theirs", ended: ended(socket, drv), holder: holderOf(drv, current) };
+        }
         dead = current;
         forgetProcess(layout, current);
       }

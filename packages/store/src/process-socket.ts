@@ -5,9 +5,19 @@
  *
  * Sockets are addressed through `/proc/self/fd/<directory>/socket`: an address holds 107 bytes, a root may be longer.
  */
-import { closeSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import type { Server, Socket } from "node:net";
 import { join } from "node:path";
+import type { Worker } from "@cab/core";
 import { errorCode } from "./failure.ts";
 import type { Layout } from "./layout.ts";
 
@@ -22,6 +32,9 @@ export const isProcessId = (text: string): text is ProcessId => /^[0-9A-Za-z]{6}
 
 export const processDirectory = (layout: Layout, id: ProcessId): string => join(layout.processes, PREFIX + id);
 
+/** In which a process says what it is, for people. */
+const WORKER = "worker";
+
 const socketIn = (descriptor: number): string => `/proc/self/fd/${descriptor}/socket`;
 
 export interface Announcement {
@@ -30,7 +43,11 @@ export interface Announcement {
 }
 
 /** Listens; `onConnection` gets every process that asks for us. Does not keep this process alive. */
-export async function announce(layout: Layout, onConnection: (socket: Socket) => void): Promise<Announcement> {
+export async function announce(
+  layout: Layout,
+  worker: Worker | null,
+  onConnection: (socket: Socket) => void,
+): Promise<Announcement> {
   // Loaded here because opening a store must stay cheap: net costs 2 ms, and only a build claims anything.
   const { createServer } = await import("node:net");
   const unannounced = mkdtempSync(join(layout.processes, NEW_PREFIX));
@@ -42,6 +59,7 @@ export async function announce(layout: Layout, onConnection: (socket: Socket) =>
     server.listen(socketIn(descriptor), resolve);
   });
   server.unref();
+  if (worker !== null) writeFileSync(join(unannounced, WORKER), JSON.stringify(worker));
   renameSync(unannounced, processDirectory(layout, id));
   return {
     id,
@@ -89,6 +107,19 @@ export async function isAlive(layout: Layout, id: ProcessId): Promise<boolean> {
 /** Forgets a process that is dead. */
 export function forgetProcess(layout: Layout, id: ProcessId): void {
   rmSync(processDirectory(layout, id), { recursive: true, force: true });
+}
+
+/** What a process says that it is; undefined if it says nothing, or is gone. */
+export function workerOf(layout: Layout, id: ProcessId): Worker | undefined {
+  try {
+    const { pid, words } = JSON.parse(readFileSync(join(processDirectory(layout, id), WORKER), "utf8"));
+    const isWorker = typeof pid === "number" && Array.isArray(words) && words.every((word) => typeof word === "string");
+    return isWorker ? { pid, words } : undefined;
+  } catch (error) {
+    // A full disk cuts it short.
+    if (errorCode(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Every process that announced itself and has not ended in good order. */

@@ -17,6 +17,7 @@ import {
   type StorePath,
   type StorePort,
   type StreamFailure,
+  type Worker,
 } from "@cab/core";
 import { type Either, left, right } from "fp-ts/lib/Either.js";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
@@ -46,6 +47,8 @@ export interface StoreOptions {
   readonly root: string;
   /** Whom builders run as, when cab runs as root; null if as cab itself. */
   readonly builder: Owner | null;
+  /** What other processes may tell their users of this one. */
+  readonly worker?: Worker | null;
   /** Called behind every step of an admission; tests end the process there. */
   readonly onStep?: (step: AdmissionStep) => void;
   /** The same of a collection. */
@@ -112,11 +115,11 @@ export function openStore({ root, ...options }: StoreOptions): Either<StoreFailu
 
 function makeStore(
   layout: Layout,
-  { builder, onStep = () => {}, onCollectionStep = () => {} }: Omit<StoreOptions, "root">,
+  { builder, worker = null, onStep = () => {}, onCollectionStep = () => {} }: Omit<StoreOptions, "root">,
 ): Store {
   const database = openDatabase(layout.root, layout.database);
   const exclusive = <A>(action: () => A): A => database.write(action);
-  const claims = openClaims(layout, exclusive);
+  const claims = openClaims({ layout, exclusive, worker });
   // Only root may give builders another uid, so objects are root's wherever builders are not the store's owner.
   const owner: Owner | null = builder === null ? null : { uid: 0, gid: 0 };
   const roots = openTemporaryRoots(layout);

@@ -15,7 +15,7 @@ export const verb = defineVerb({
   flags: {
     ...realiseFlags,
     "dry-run": { type: "boolean", help: "only say what would be built and fetched" },
-    json: { type: "boolean", help: "print one object: outputs, built, fetched, cutoff, seconds" },
+    json: { type: "boolean", help: "print one object: outputs, built, fetched, cutoff, elsewhere, seconds" },
     timings: { type: "boolean", help: "say at the end how much of the time was the engine's own" },
   },
   run: async ({ positionals, flags }, host) => {
@@ -44,8 +44,8 @@ async function realiseAll(
     return paths === undefined ? [] : [[name, paths] as const];
   });
   if (json) {
-    const { built, fetched, cutoff } = realised;
-    const report = { outputs: Object.fromEntries(outputs), built, fetched, cutoff, seconds };
+    const { built, fetched, cutoff, elsewhere } = realised;
+    const report = { outputs: Object.fromEntries(outputs), built, fetched, cutoff, elsewhere, seconds };
     host.out(`${JSON.stringify(report)}\n`);
   } else {
     for (const [, paths] of outputs) host.out(`${paths.out}\n`);

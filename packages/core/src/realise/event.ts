@@ -1,6 +1,7 @@
 /** What realising tells while it runs: for progress, never for decisions. */
 import type { DrvHash } from "../derivation.ts";
 import type { DerivationFailure } from "../failure.ts";
+import type { Holder } from "../ports.ts";
 import type { StorePath } from "../store-path.ts";
 
 export type RealiseEvent =
@@ -27,8 +28,17 @@ export type RealiseEvent =
       readonly at: number;
     }
   | { readonly _tag: "Substituted"; readonly path: StorePath; readonly at: number }
-  /** Another process on this store builds it; we wait for that. */
-  | { readonly _tag: "BuiltElsewhere"; readonly drv: DrvHash; readonly name: string }
+  /** Another process on this store builds it; we wait for that. `resolved` is what its log is called by. */
+  | {
+      readonly _tag: "BuiltElsewhere";
+      readonly drv: DrvHash;
+      readonly name: string;
+      readonly resolved: DrvHash;
+      readonly work: Work;
+      readonly holder: Holder;
+    }
+  /** That process has ended with it. `found`: its outputs are here; else we go on with it ourselves. */
+  | { readonly _tag: "Waited"; readonly drv: DrvHash; readonly name: string; readonly found: boolean }
   | { readonly _tag: "SubstituterTrouble"; readonly substituter: string; readonly reason: string }
   | { readonly _tag: "Failed"; readonly failure: DerivationFailure };
 

@@ -23,7 +23,7 @@ describe("what is up to date", () => {
         return derivation(hash);
       },
     });
-    expect(second).toEqual({ outputs: first.outputs, built: [], fetched: [], cutoff: [], failures: [] });
+    expect(second).toEqual({ outputs: first.outputs, built: [], fetched: [], cutoff: [], elsewhere: [], failures: [] });
     expect(world.lookups.slice(before.lookups)).toEqual([contentKey(out(app)), pathOf(world, app)]);
     expect(world.calls.length).toBe(before.calls);
     expect(new Set(asked)).toEqual(new Set([app]));

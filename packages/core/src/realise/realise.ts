@@ -71,6 +71,8 @@ export interface Realised {
   /** Names of what was downloaded: sources from upstream, objects from substituters. */
   readonly fetched: readonly string[];
   readonly cutoff: readonly string[];
+  /** Names of what other processes made while we waited. */
+  readonly elsewhere: readonly string[];
   readonly failures: readonly DerivationFailure[];
 }
 
@@ -94,6 +96,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
   const built: string[] = [];
   const fetched: string[] = [];
   const cutoff: string[] = [];
+  const elsewhere: string[] = [];
   const failures: DerivationFailure[] = [];
   const failed = new Set<DrvHash>();
   let ranks: ReadonlyMap<DrvHash, number> | undefined;
@@ -242,17 +245,22 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
         return fail(hash, claim.left);
       }
       if (claim.right._tag === "Ours") {
-        const elsewhere = await finishedMeanwhile(resolved, resolvedHash);
-        const outputs = elsewhere ?? (await run(resolvedHash, resolved, hash, tools));
+        const meanwhile = await finishedMeanwhile(resolved, resolvedHash);
+        const outputs = meanwhile ?? (await run(resolvedHash, resolved, hash, tools));
         await claim.right.release();
         release();
         return outputs;
       }
       release();
-      emit({ _tag: "BuiltElsewhere", drv: hash, name: resolved.name });
-      await untilAborted(claim.right.ended, signal);
+      const { name, builder } = resolved;
+      const { holder, ended } = claim.right;
+      emit({ _tag: "BuiltElsewhere", drv: hash, name, resolved: resolvedHash, work: workOf(builder), holder });
+      await untilAborted(ended, signal);
       const outputs = await finishedMeanwhile(resolved, resolvedHash);
-      if (outputs !== undefined) return outputs;
+      emit({ _tag: "Waited", drv: hash, name, found: outputs !== undefined });
+      if (outputs === undefined) continue;
+      elsewhere.push(name);
+      return outputs;
     }
   };
 
@@ -331,7 +339,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
       const first = await allOutputs();
       // Once is enough: everything that was relied on since then has been kept.
       const outputs = keeper.hasLost() ? await allOutputs() : first;
-      return { outputs, built, fetched, cutoff, failures };
+      return { outputs, built, fetched, cutoff, elsewhere, failures };
     },
   };
 }

@@ -172,6 +172,7 @@ describe("failures", () => {
       built: [],
       fetched: [],
       cutoff: [],
+      elsewhere: [],
       failures: [{ _tag: "DerivationFailed", drv: zlib, name: "zlib", cause, wantedBy: ["role", "app", "zlib"] }],
     });
   });

@@ -126,7 +126,7 @@ export function createWorld({ behaviour, fails = () => false, meanwhile = () => 
     claim: (drv) =>
       operation("claim", drv, () => {
         const theirs = claims.get(drv);
-        if (theirs !== undefined) return { _tag: "Theirs", ended: theirs };
+        if (theirs !== undefined) return { _tag: "Theirs", ended: theirs, holder: { worker: undefined, since: 0 } };
         const { promise, resolve } = Promise.withResolvers<void>();
         claims.set(drv, promise);
         const release = async (): Promise<void> => {
