@@ -100,7 +100,7 @@ const REFERENCES = 4;
 /** A database of objects that are nowhere: each refers to some before it, and one in ten is a root. */
 async function fillDatabase(directory: string): Promise<StorePath[]> {
   mkdirSync(directory);
-  const database = openDatabase(directory, directory);
+  const database = openDatabase({ root: directory, directory });
   const paths: StorePath[] = [];
   for (let at = 0; at < LARGE; at += 10_000) {
     database.write((writer) => {
@@ -125,7 +125,7 @@ async function fillDatabase(directory: string): Promise<StorePath[]> {
 async function mark(folder: string): Promise<void> {
   const directory = join(folder, "large");
   const roots = await fillDatabase(directory);
-  const database = openDatabase(directory, directory);
+  const database = openDatabase({ root: directory, directory });
   const marking: Contender = {
     name: "read the table, mark, order the rest",
     run: () => {

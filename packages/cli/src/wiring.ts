@@ -11,6 +11,7 @@ import {
   type Libc,
   nativePlatform,
   SANDBOX_USER,
+  type StoreFailure,
   type SubstituterPort,
   type System,
   type WorkspaceSettings,
@@ -116,12 +117,21 @@ export async function evaluatorEnded(failure: EvaluatorFailure): Promise<Ended> 
 
 /** Loaded here, since its database takes longer to load (25 ms) than to evaluate what is remembered. */
 export async function openHostStore(host: Host, root: string): Promise<Store> {
-  const { openStore } = await import("@cab/store");
+  const { openStore, upgradeStore } = await import("@cab/store");
   const builder = host.uid === 0 && isPrivileged(hostFacts()) ? SANDBOX_USER : null;
-  const opened = openStore({ root, builder, worker: { pid: host.pid, words: host.words } });
-  if (E.isRight(opened)) return opened.right;
+  const open = () => openStore({ root, builder, worker: { pid: host.pid, words: host.words } });
+  const first = open();
+  if (E.isRight(first)) return first.right;
   const { renderStoreFailure } = await import("./render-failure.ts");
-  throw new Ended(`error: ${renderStoreFailure(opened.left)}\n`);
+  const ended = (failure: StoreFailure): Ended => new Ended(`error: ${renderStoreFailure(failure)}\n`);
+  if (first.left._tag !== "StoreOutdated" || first.left.readOnly) throw ended(first.left);
+  const upgraded = await upgradeStore(root)();
+  if (E.isLeft(upgraded)) throw ended(upgraded.left);
+  const { from, to } = upgraded.right ?? {};
+  if (from !== undefined) host.err(`note: the store at ${root} was brought from format ${from} to ${to}\n`);
+  const second = open();
+  if (E.isLeft(second)) throw ended(second.left);
+  return second.right;
 }
 
 export interface ExecutorSettings {

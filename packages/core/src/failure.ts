@@ -15,6 +15,16 @@ export type StoreFailure =
       readonly message: string;
     }
   | { readonly _tag: "StoreTooNew"; readonly root: string; readonly found: number; readonly supported: number }
+  /** Written by an older cab. `readOnly`: and this user may not bring it to what this one needs. */
+  | {
+      readonly _tag: "StoreOutdated";
+      readonly root: string;
+      readonly found: number;
+      readonly supported: number;
+      readonly readOnly: boolean;
+    }
+  /** It belongs to another user, and what was asked for would write to it. */
+  | { readonly _tag: "StoreReadOnly"; readonly root: string; readonly owner: number }
   | { readonly _tag: "StoreUnusable"; readonly root: string; readonly reason: string; readonly remedy: string }
   | { readonly _tag: "StoreDamaged"; readonly table: string; readonly key: string };
 

@@ -18,7 +18,8 @@ import {
   toHex,
 } from "@cab/core";
 import { open } from "lmdb";
-import { openValue } from "./sealed-value.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
+import { isSealed, openValue, sealValue } from "./sealed-value.ts";
 
 export type ProbeLine =
   | { readonly table: string }
@@ -45,8 +46,18 @@ function objectAt(key: string, value: Buffer | undefined): ObjectInfo | undefine
   return payload === undefined ? undefined : decodeObjectInfo(payload, `${STORE_DIR}/${key}` as StorePath);
 }
 
-/** The row without its checksum; undefined if it is damaged. */
+/** Records of another version are not ours to decode: their checksums are all that can be looked at. */
+const schema = textTable("meta").get("schema");
+const isCurrent = schema?.equals(sealValue("meta", "schema", Buffer.from(String(SCHEMA_VERSION)))) ?? true;
+
+/** The row without its checksum; undefined if it is damaged, or cannot be taken over. */
 function soundRow(table: string, key: string, value: Buffer): Uint8Array | undefined {
+  if (isCurrent || table === "directories" || table === "derivations") return soundRecord(table, key, value);
+  if (mode === "salvage") return undefined;
+  return isSealed(table) ? openValue(table, key, value) : value;
+}
+
+function soundRecord(table: string, key: string, value: Buffer): Uint8Array | undefined {
   switch (table) {
     case "objects":
       return isReferredFrom(key, objectAt(key, value)) ? openValue(table, key, value) : undefined;

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { type ObjectInfo, type RealisationKey, type StorePath, storePath, utf8 } from "@cab/core";
 import { open } from "lmdb";
 import { describe, expect, test } from "vitest";
-import { openDatabase, SCHEMA_VERSION } from "./database.ts";
+import { openDatabase } from "./database.ts";
 import { StoreException } from "./failure.ts";
 import { layoutOf, prepareLayout, refusedFileSystem } from "./layout.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
 import { sealValue } from "./sealed-value.ts";
 import { openStore } from "./store.ts";
 import { leftOf, rightOf, temporaryDirectory } from "./testing/rig.ts";
@@ -48,7 +49,7 @@ function failureOf(lookup: () => unknown): unknown {
 describe("the database", () => {
   test("gives back what was written, to this process and to the next", async () => {
     const directory = join(temporaryDirectory(), "db");
-    const first = openDatabase("/root", directory);
+    const first = openDatabase({ root: "/root", directory });
     const referrer = storePath("test:referrer", "referrer-1");
     const longest = storePath("test:longest", "n".repeat(200));
     first.write((writer) => {
@@ -59,7 +60,7 @@ describe("the database", () => {
       writer.directory("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", utf8(""));
     });
     await first.close();
-    const second = openDatabase("/root", directory);
+    const second = openDatabase({ root: "/root", directory });
     expect(second.realisation(KEY)).toBe(PATH);
     expect(second.object(PATH)).toEqual(info(PATH, [longest]));
     expect(second.object(referrer)?.selfDigest).toBe("3".repeat(64));
@@ -76,7 +77,7 @@ describe("the database", () => {
   });
 
   test("writes nothing of a transaction that throws", async () => {
-    const database = openDatabase("/root", join(temporaryDirectory(), "db"));
+    const database = openDatabase({ root: "/root", directory: join(temporaryDirectory(), "db") });
     const action = (): never =>
       database.write((writer) => {
         writer.realisation({ key: KEY, path: PATH });
@@ -102,7 +103,7 @@ describe("the database", () => {
 
   test("notices a value that was damaged or that belongs to another key", async () => {
     const directory = join(temporaryDirectory(), "db");
-    const first = openDatabase("/root", directory);
+    const first = openDatabase({ root: "/root", directory });
     first.write((writer) => writer.realisation({ key: KEY, path: PATH }));
     await first.close();
     const other = KEY.replace(":out", ":dev") as RealisationKey;
@@ -112,7 +113,7 @@ describe("the database", () => {
       value[20] = (value[20] as number) ^ 1;
       db.putSync(KEY, value);
     });
-    const second = openDatabase("/root", directory);
+    const second = openDatabase({ root: "/root", directory });
     const failures = [KEY, other].map((key) => failureOf(() => second.realisation(key)));
     expect(failures).toEqual([KEY, other].map((key) => ({ _tag: "StoreDamaged", table: "realisations", key })));
     await second.close();

@@ -1,5 +1,5 @@
 /**
- * The LMDB environment and its tables. Knows how a record is kept and found; not what makes one true.
+ * The store's tables. Knows how a record is kept and found; not what makes one true.
  *
  * Durability: the environment is opened without lmdb-js's overlapping sync, so a transaction is on disk before its write
  * lock is released, and what another process can see can no longer be lost. Only synchronous transactions are used: one
@@ -7,8 +7,7 @@
  *
  * Keys are text of at most 460 bytes (LMDB's limit is 1,978): a referrer's key holds two base names.
  */
-import { closeSync, openSync, readSync, statfsSync } from "node:fs";
-import { join } from "node:path";
+import { statSync } from "node:fs";
 import {
   baseName,
   type Derivation,
@@ -25,19 +24,17 @@ import {
   type Realisation,
   type RealisationKey,
   STORE_DIR,
-  type StoreFailure,
   type StorePath,
   sha256Hex,
   storePathOf,
   toHex,
   utf8,
 } from "@cab/core";
-import { open } from "lmdb";
-import { errorCode, lookup, StoreException } from "./failure.ts";
-import { openValue, sealValue, unsealedValue } from "./sealed-value.ts";
-
-/** Raised when an older cab could no longer read what a newer one wrote. */
-export const SCHEMA_VERSION = 1;
+import { openEnvironment, putSealed, type Table } from "./environment.ts";
+import { StoreException } from "./failure.ts";
+import { MIGRATIONS, type Migration } from "./migrations/index.ts";
+import { openSchema, schemaVersion } from "./schema.ts";
+import { openValue, unsealedValue } from "./sealed-value.ts";
 
 /** What one transaction writes. Only `write` hands it out. */
 export interface Writer {
@@ -78,6 +75,10 @@ export interface Database {
   readonly referrers: (path: StorePath) => StorePath[];
   readonly hasReferrers: (path: StorePath) => boolean;
   readonly tables: Tables;
+  /** Whether this user may only read it: as it was when it was opened. */
+  readonly isReadOnly: boolean;
+  /** Throws if so. */
+  readonly requireWritable: () => void;
   /**
    * Runs `action` while this process alone, among all that have the store open, may write. What it writes is durable
    * when this returns; if it throws, nothing was written. Without a write it costs no disk access, and so serves as the
@@ -87,88 +88,44 @@ export interface Database {
   readonly close: () => Promise<void>;
 }
 
-/** LMDB's magic number and where it stands in the file: in the first meta page, behind a page header (lmdb's mdb.c). */
-const MAGIC = 0xbeefc0de;
-const MAGIC_OFFSET = 24;
-
-/** lmdb-js ends the process with a segmentation fault when it is given a file of another kind, so look first. */
-function requireLmdb(directory: string): void {
-  let descriptor: number;
-  try {
-    descriptor = openSync(join(directory, "data.mdb"), "r");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return;
-    throw error;
-  }
-  try {
-    const head = Buffer.alloc(MAGIC_OFFSET + 4);
-    const length = readSync(descriptor, head);
-    if (length === 0 || (length === head.length && head.readUInt32LE(MAGIC_OFFSET) === MAGIC)) return;
-    throw new StoreException({ _tag: "StoreDamaged", table: "database", key: "data.mdb is no LMDB file" });
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** LMDB calls a write that came out short, which is what a full disk gives, an I/O error: errno 5, without a system call. */
-const isShortWrite = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === 5;
-
-/** Less than this is left when LMDB fails to write a page. */
-const FULL = 1 << 20;
-
-function isFull(directory: string): boolean {
-  const { bavail, bsize } = statfsSync(directory);
-  return bavail * bsize < FULL;
-}
-
-const diskFull = (file: string): StoreFailure => ({
-  _tag: "StoreIo",
-  operation: "write the database",
-  file,
-  code: "ENOSPC",
-  message: "no space left on the device",
-});
-
 /** Between the two base names of a referrer's key; sorts before every character of a name. */
 const BETWEEN = " ";
 
-export function openDatabase(root: string, directory: string): Database {
-  const reading = <A>(read: () => A): A => lookup("read the database", directory, read);
-  reading(() => requireLmdb(directory));
-  const env = reading(() => open({ path: directory, encoding: "binary", overlappingSync: false, maxDbs: 16 }));
-  const openTable = (name: string) => reading(() => env.openDB<Buffer, string>({ name, encoding: "binary" }));
-  const meta = openTable("meta");
-  const damaged = (table: string, key: string): StoreException =>
-    new StoreException({ _tag: "StoreDamaged", table, key });
+export interface DatabaseOptions {
+  /** `$CAB_ROOT`, for messages. */
+  readonly root: string;
+  readonly directory: string;
+  /** All that there are, but for tests of them. */
+  readonly migrations?: readonly Migration[];
+}
 
-  const get = (table: ReturnType<typeof openTable>, name: string, key: string): Buffer | undefined => {
+export function openDatabase({ root, directory, migrations = MIGRATIONS }: DatabaseOptions): Database {
+  const environment = openEnvironment(directory);
+  const { env, isCopy, reading, writing, table: openTable } = environment;
+  const schema = openSchema(environment, root, schemaVersion(migrations));
+  /** A newer cab's record looks like a damaged one. */
+  const damaged = (table: string, key: string): StoreException => {
+    schema.require();
+    return new StoreException({ _tag: "StoreDamaged", table, key });
+  };
+
+  const requireWritable = (): void => {
+    if (isCopy) throw new StoreException({ _tag: "StoreReadOnly", root, owner: statSync(directory).uid });
+  };
+
+  const get = (table: Table, name: string, key: string): Buffer | undefined => {
     const value = reading(() => table.get(key));
     if (value === undefined) return undefined;
     const payload = openValue(name, key, value);
     if (payload === undefined) throw damaged(name, key);
     return payload;
   };
-  const put = (table: ReturnType<typeof openTable>, name: string, key: string, payload: Uint8Array): void => {
-    table.putSync(key, sealValue(name, key, payload));
-  };
+  const put = putSealed;
   /** A record that its reader refuses is damaged too. */
   const sound = <A>(table: string, key: string, record: A | undefined): A => {
     if (record === undefined) throw damaged(table, key);
     return record;
   };
-
-  const found = get(meta, "meta", "schema");
-  if (found === undefined) {
-    reading(() => env.transactionSync(() => put(meta, "meta", "schema", utf8(String(SCHEMA_VERSION)))));
-  } else if (Number(found) > SCHEMA_VERSION) {
-    void env.close();
-    throw new StoreException({
-      _tag: "StoreTooNew",
-      root,
-      found: Number(found.toString()),
-      supported: SCHEMA_VERSION,
-    });
-  }
 
   const objects = openTable("objects");
   const referrers = openTable("referrers");
@@ -277,12 +234,14 @@ export function openDatabase(root: string, directory: string): Database {
       });
       return paths;
     },
+    isReadOnly: isCopy,
+    requireWritable,
     write: (action) => {
-      try {
-        return env.transactionSync(() => action(writer));
-      } catch (error) {
-        throw isShortWrite(error) && isFull(directory) ? new StoreException(diskFull(directory)) : error;
-      }
+      requireWritable();
+      return writing(() => {
+        schema.require();
+        return action(writer);
+      });
     },
     close: () => env.close(),
   };

@@ -1,6 +1,6 @@
 export type { Owner } from "./add-tree.ts";
 export type { Collected, CollectionStep, CollectOptions } from "./collect.ts";
-export { SCHEMA_VERSION } from "./database.ts";
+
 export type { DiskUsage } from "./disk-usage.ts";
 export type { Damage } from "./examine-object.ts";
 export type { ExportOptions, ExportRequest } from "./export-stream.ts";
@@ -12,5 +12,7 @@ export type { AdmissionStep } from "./register.ts";
 export type { Repairing } from "./repairing.ts";
 export type { RootLink } from "./root-links.ts";
 export type { Root } from "./roots.ts";
+export { SCHEMA_VERSION } from "./schema.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";
+export { type Upgraded, upgradeStore } from "./upgrade.ts";
 export type { Verified, VerifyOptions } from "./verify.ts";

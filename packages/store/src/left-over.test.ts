@@ -18,7 +18,7 @@ const info = (name: string, deriver: DrvHash | null = null): ObjectInfo => ({
 });
 
 function database(): Database {
-  const opened = openDatabase("/root", join(temporaryDirectory(), "db"));
+  const opened = openDatabase({ root: "/root", directory: join(temporaryDirectory(), "db") });
   onTestFinished(() => opened.close());
   return opened;
 }

@@ -18,12 +18,14 @@ import {
 } from "@cab/core";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import { type Database, openDatabase, type Writer } from "./database.ts";
+import { isReadOnly } from "./environment.ts";
 import { attempt, errorCode, StoreException } from "./failure.ts";
 import { readBuffer } from "./file-bytes.ts";
 import { type Layout, layoutOf, objectFile } from "./layout.ts";
 import { type DamagedRow, damagedRows, type Row, salvageRows } from "./probe.ts";
 import { announcedProcesses, forgetDead } from "./process-socket.ts";
 import { type Proof, proveObject } from "./prove-object.ts";
+import { copyDatabase } from "./snapshot.ts";
 import { syncFile } from "./sync.ts";
 
 export interface RebuildOptions {
@@ -52,7 +54,7 @@ async function rebuild(layout: Layout, options: RebuildOptions): Promise<Rebuilt
   const fresh = mkdtempSync(`${layout.database}-new-`);
   chmodSync(fresh, 0o755);
   try {
-    const database = openDatabase(layout.root, fresh);
+    const database = openDatabase({ root: layout.root, directory: fresh });
     const salvaged = await salvage(layout, database.write);
     const { proven, unproven } = await proveAll({ layout, write: database.write }, options);
     for (let at = 0; at < proven.length; at += ROWS) {
@@ -196,7 +198,16 @@ function withReferences(infos: ReadonlyMap<StorePath, ObjectInfo>): Map<StorePat
 }
 
 /** Every damaged row, found in another process, since a damaged page may end this one. Nothing if there is no database yet. */
-export const examineDatabase = (root: string): Promise<readonly DamagedRow[]> => {
+export const examineDatabase = (root: string): TaskEither<StoreFailure, readonly DamagedRow[]> => {
   const { database } = layoutOf(resolve(root));
-  return existsSync(join(database, "data.mdb")) ? damagedRows(database) : Promise.resolve([]);
+  return attempt("read the database", database, async () => {
+    if (!existsSync(join(database, "data.mdb"))) return [];
+    if (!isReadOnly(database)) return damagedRows(database);
+    const copy = copyDatabase(database);
+    try {
+      return await damagedRows(copy);
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+    }
+  });
 };

@@ -7,6 +7,11 @@ import { compareBytes, sha256 } from "@cab/core";
 
 const CHECKSUM_BYTES = 8;
 
+/** Of the other tables the keys are their values' hashes, or say it all. */
+const SEALED: ReadonlySet<string> = new Set(["meta", "objects", "realisations", "buildTimes"]);
+
+export const isSealed = (table: string): boolean => SEALED.has(table);
+
 const checksum = (table: string, key: string, payload: Uint8Array): Uint8Array =>
   sha256(Buffer.concat([Buffer.from(`${table}\0${key}\0`), payload])).subarray(0, CHECKSUM_BYTES);
 

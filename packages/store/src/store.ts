@@ -33,6 +33,7 @@ import { attempt, StoreException, storeFailure } from "./failure.ts";
 import { readBuffer } from "./file-bytes.ts";
 import type { ImportOptions, ImportReport } from "./import-stream.ts";
 import { type Layout, layoutOf, logFile, objectFile, prepareLayout } from "./layout.ts";
+import { MIGRATIONS, type Migration } from "./migrations/index.ts";
 import type { Place } from "./places.ts";
 import type { ProcessId } from "./process-socket.ts";
 import type { AdmissionStep } from "./register.ts";
@@ -49,6 +50,8 @@ export interface StoreOptions {
   readonly builder: Owner | null;
   /** What other processes may tell their users of this one. */
   readonly worker?: Worker | null;
+  /** Others than this cab's own: for tests. */
+  readonly migrations?: readonly Migration[];
   /** Called behind every step of an admission; tests end the process there. */
   readonly onStep?: (step: AdmissionStep) => void;
   /** The same of a collection. */
@@ -115,17 +118,25 @@ export function openStore({ root, ...options }: StoreOptions): Either<StoreFailu
 
 function makeStore(
   layout: Layout,
-  { builder, worker = null, onStep = () => {}, onCollectionStep = () => {} }: Omit<StoreOptions, "root">,
+  {
+    builder,
+    worker = null,
+    migrations = MIGRATIONS,
+    onStep = () => {},
+    onCollectionStep = () => {},
+  }: Omit<StoreOptions, "root">,
 ): Store {
-  const database = openDatabase(layout.root, layout.database);
+  const database = openDatabase({ root: layout.root, directory: layout.database, migrations });
   const exclusive = <A>(action: () => A): A => database.write(action);
   const claims = openClaims({ layout, exclusive, worker });
   // Only root may give builders another uid, so objects are root's wherever builders are not the store's owner.
   const owner: Owner | null = builder === null ? null : { uid: 0, gid: 0 };
   const roots = openTemporaryRoots(layout);
+  const { requireWritable } = database;
   // Admissions happen in scratch directories, so this process is announced by then.
   let own: ProcessId | undefined;
   const announced = async (): Promise<ProcessId> => {
+    requireWritable();
     own ??= await claims.process();
     return own;
   };
@@ -133,8 +144,9 @@ function makeStore(
     if (own === undefined) throw new Error("BUG: a process that nobody can see keeps objects");
     roots.add(own, paths);
   };
-  /** Gives those that are not valid. */
+  /** Gives those that are not valid. Who may only read keeps nothing, and takes what he finds. */
   const keepValid = async (paths: readonly StorePath[]): Promise<readonly StorePath[]> => {
+    if (database.isReadOnly) return paths.filter((path) => database.object(path) === undefined);
     const wanted = paths.filter((path) => !roots.has(path));
     if (wanted.length === 0) return [];
     await announced();
@@ -190,7 +202,11 @@ function makeStore(
           for (const realisation of realisations) writer.realisation(realisation);
         }),
       ),
-    claim: (drv) => attempt("claim a derivation", layout.claims, () => claims.claim(drv)),
+    claim: (drv) =>
+      attempt("claim a derivation", layout.claims, () => {
+        requireWritable();
+        return claims.claim(drv);
+      }),
     openScratch: (name) => attempt("make a scratch directory", layout.store, () => newScratch(name)),
     discardScratch: (scratch) => attempt("remove a scratch directory", scratch.storeDir, () => removeScratch(scratch)),
     ...admissions(context),
@@ -230,6 +246,7 @@ function makeStore(
     repairing: (damages) => repairing(port, context, damages),
     roots: () =>
       attempt("list the roots", layout.root, async () => {
+        requireWritable();
         const { listRoots } = await import("./roots.ts");
         return listRoots({ layout, database });
       }),
@@ -247,6 +264,7 @@ function makeStore(
       }),
     collect: (options) =>
       attempt("collect garbage", layout.store, async () => {
+        requireWritable();
         const { collect } = await import("./collect.ts");
         return collect({ layout, database, process: announced, onStep: onCollectionStep }, options);
       }),

@@ -42,7 +42,7 @@ export const verb = defineVerb({
     const root = cabRoot(host);
     const paths = positionals.map((text) => requirePath(root, text));
     if (values.db) return repairDatabase(host, root, values.json === true);
-    if ((await examineDatabase(root)).length > 0) {
+    if ((await done(examineDatabase(root))).length > 0) {
       throw new Ended("error: the database is damaged; rebuild it from the objects first: cab repair --db\n");
     }
     const session = await openSession(host, root, [], realiseSettings(values));

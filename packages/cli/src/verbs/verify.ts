@@ -25,7 +25,9 @@ export const verb = defineVerb({
     const root = cabRoot(host);
     const paths = positionals.length === 0 ? undefined : positionals.map((text) => requirePath(root, text));
     // Looked at from outside first: a page of it that is damaged could end us.
-    const rows = await examineDatabase(root);
+    const examined = await examineDatabase(root)();
+    if (E.isLeft(examined)) throw new Ended(`error: ${renderStoreFailure(examined.left)}\n`);
+    const rows = examined.right;
     if (rows.length > 0) {
       if (flags.json) host.out(`${JSON.stringify({ objects: 0, bytes: 0, damages: [], rows })}\n`);
       else

@@ -131,6 +131,8 @@ function reasonOf(failure: StoreFailure | SubstituterFailure): string {
     case "StoreUnusable":
       return failure.reason;
     case "StoreTooNew":
+    case "StoreOutdated":
+    case "StoreReadOnly":
     case "StoreDamaged":
       return failure._tag;
     case "SubstituterIo":

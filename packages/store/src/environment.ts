@@ -1,0 +1,120 @@
+/**
+ * Opens the LMDB environment: the database itself for who may write to it, a copy of one moment for who may only read it.
+ * Turns what LMDB throws into failures. Knows tables and sealed values; not what is in them.
+ */
+import { accessSync, closeSync, constants, openSync, readSync, rmSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import type { StoreFailure } from "@cab/core";
+import { type Database as LmdbTable, open, type RootDatabase } from "lmdb";
+import { errorCode, lookup, StoreException } from "./failure.ts";
+import { openValue, sealValue } from "./sealed-value.ts";
+import { copyDatabase } from "./snapshot.ts";
+
+export type Table = LmdbTable<Buffer, string>;
+
+export interface Environment {
+  readonly env: RootDatabase<Buffer, string>;
+  readonly directory: string;
+  /** Whether it is a copy that nobody else sees. */
+  readonly isCopy: boolean;
+  readonly table: (name: string) => Table;
+  readonly reading: <A>(read: () => A) => A;
+  /** Runs the action in one transaction that is on disk when this returns; if it throws, nothing was written. */
+  readonly writing: <A>(action: () => A) => A;
+}
+
+/** LMDB's magic number and where it stands in the file: in the first meta page, behind a page header (lmdb's mdb.c). */
+const MAGIC = 0xbeefc0de;
+const MAGIC_OFFSET = 24;
+
+/** lmdb-js ends the process with a segmentation fault when it is given a file of another kind, so look first. */
+function requireLmdb(file: string): void {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, "r");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return;
+    throw error;
+  }
+  try {
+    const head = Buffer.alloc(MAGIC_OFFSET + 4);
+    const length = readSync(descriptor, head);
+    if (length === 0 || (length === head.length && head.readUInt32LE(MAGIC_OFFSET) === MAGIC)) return;
+    throw new StoreException({ _tag: "StoreDamaged", table: "database", key: "data.mdb is no LMDB file" });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Whether this user may read the database and not write to it. */
+export function isReadOnly(directory: string): boolean {
+  try {
+    accessSync(join(directory, "data.mdb"), constants.W_OK);
+    return false;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT") return false;
+    if (code === "EACCES" || code === "EPERM" || code === "EROFS") return true;
+    throw error;
+  }
+}
+
+/** LMDB calls a write that came out short, which is what a full disk gives, an I/O error: errno 5, without a system call. */
+const isShortWrite = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === 5;
+
+/** Less than this is left when LMDB fails to write a page. */
+const FULL = 1 << 20;
+
+function isFull(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize < FULL;
+}
+
+const diskFull = (file: string): StoreFailure => ({
+  _tag: "StoreIo",
+  operation: "write the database",
+  file,
+  code: "ENOSPC",
+  message: "no space left on the device",
+});
+
+export function openEnvironment(directory: string): Environment {
+  const reading = <A>(read: () => A): A => lookup("read the database", directory, read);
+  reading(() => requireLmdb(join(directory, "data.mdb")));
+  const isCopy = isReadOnly(directory);
+  const path = isCopy ? reading(() => copyDatabase(directory)) : directory;
+  const env = reading(() => open<Buffer, string>({ path, encoding: "binary", overlappingSync: false, maxDbs: 16 }));
+  // Open files stay, and so nothing is left behind however this process ends.
+  if (isCopy) rmSync(path, { recursive: true, force: true });
+  return {
+    env,
+    directory,
+    isCopy,
+    table: (name) => reading(() => env.openDB<Buffer, string>({ name, encoding: "binary" })),
+    reading,
+    writing: (action) => {
+      try {
+        return env.transactionSync(action);
+      } catch (error) {
+        throw isShortWrite(error) && isFull(directory) ? new StoreException(diskFull(directory)) : error;
+      }
+    },
+  };
+}
+
+/** The sealed value of a key; throws if it is damaged. */
+export function getSealed(
+  { reading }: Environment,
+  table: Table,
+  { name, key }: { readonly name: string; readonly key: string },
+): Buffer | undefined {
+  const value = reading(() => table.get(key));
+  if (value === undefined) return undefined;
+  const payload = openValue(name, key, value);
+  if (payload === undefined) throw new StoreException({ _tag: "StoreDamaged", table: name, key });
+  return payload;
+}
+
+export function putSealed(table: Table, name: string, key: string, payload: Uint8Array): void {
+  table.putSync(key, sealValue(name, key, payload));
+}
