@@ -58,7 +58,7 @@ export function renderStoreFailure(failure: StoreFailure): string {
     case "StoreOutdated":
       return `the store at ${failure.root} has format ${failure.found}, this cab reads ${failure.supported}\n${failure.readOnly ? "only its owner can bring it there, by running any command of this cab on it; until then use the cab that wrote it" : "run the command again: it is brought there when a command begins"}`;
     case "StoreReadOnly":
-      return `the store at ${failure.root} belongs to another user (uid ${failure.owner}): you may read it, and this needs to write to it\nask its owner, or set CAB_ROOT to a folder of your own`;
+      return `the store at ${failure.root} can only be read by you (it is uid ${failure.owner}'s), and this needs to write to it\nask its owner, or set CAB_ROOT to a folder of your own`;
     case "StoreUnusable":
       return `the store at ${failure.root} cannot be used: ${failure.reason}\n${failure.remedy}`;
     case "StoreDamaged":

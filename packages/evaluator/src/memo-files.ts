@@ -1,6 +1,6 @@
 /** A memo store over plain files in one folder, bounded in size. Knows nothing of what the values mean. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { MemoStore } from "./memo.ts";
 
 export interface MemoFilesOptions {
@@ -21,9 +21,9 @@ export function memoFiles({ folder, capacity }: MemoFilesOptions): MemoStore {
     },
     put: (key, value) => {
       try {
-        mkdirSync(folder, { recursive: true });
+        makeFolder(folder);
         const temporary = join(folder, `${key}.${process.pid}.tmp`);
-        writeFileSync(temporary, value);
+        writeFileSync(temporary, value, { mode: OWNERS });
         renameSync(temporary, join(folder, key));
         evict(folder, capacity, key);
       } catch (error) {
@@ -31,6 +31,16 @@ export function memoFiles({ folder, capacity }: MemoFilesOptions): MemoStore {
       }
     },
   };
+}
+
+/** Whoever can write a value decides what is built from then on: nobody but the owner, whatever the umask. */
+const OWNERS = 0o644;
+const OWNERS_FOLDER = 0o755;
+
+function makeFolder(folder: string): void {
+  const topmost = mkdirSync(folder, { recursive: true });
+  if (topmost === undefined) return;
+  for (let made = folder; made.length >= topmost.length; made = dirname(made)) chmodSync(made, OWNERS_FOLDER);
 }
 
 /** Oldest first, the newest value excepted; temporary files of processes that died count like any other. */

@@ -8,6 +8,7 @@
  * Keys are text of at most 460 bytes (LMDB's limit is 1,978): a referrer's key holds two base names.
  */
 import { statSync } from "node:fs";
+import { join } from "node:path";
 import {
   baseName,
   type Derivation,
@@ -110,7 +111,8 @@ export function openDatabase({ root, directory, migrations = MIGRATIONS }: Datab
   };
 
   const requireWritable = (): void => {
-    if (isCopy) throw new StoreException({ _tag: "StoreReadOnly", root, owner: statSync(directory).uid });
+    if (isCopy)
+      throw new StoreException({ _tag: "StoreReadOnly", root, owner: statSync(join(directory, "data.mdb")).uid });
   };
 
   const get = (table: Table, name: string, key: string): Buffer | undefined => {

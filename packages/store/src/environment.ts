@@ -2,7 +2,7 @@
  * Opens the LMDB environment: the database itself for who may write to it, a copy of one moment for who may only read it.
  * Turns what LMDB throws into failures. Knows tables and sealed values; not what is in them.
  */
-import { accessSync, closeSync, constants, openSync, readSync, rmSync, statfsSync } from "node:fs";
+import { accessSync, chmodSync, closeSync, constants, openSync, readSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { StoreFailure } from "@cab/core";
 import { type Database as LmdbTable, open, type RootDatabase } from "lmdb";
@@ -46,16 +46,28 @@ function requireLmdb(file: string): void {
   }
 }
 
-/** Whether this user may read the database and not write to it. */
+/**
+ * Whether this user may read the database and not write to it. Root might, to anybody's: but what it wrote its owner could
+ * no longer change.
+ */
 export function isReadOnly(directory: string): boolean {
+  const file = join(directory, "data.mdb");
   try {
-    accessSync(join(directory, "data.mdb"), constants.W_OK);
-    return false;
+    accessSync(file, constants.W_OK);
+    return statSync(file).uid !== process.geteuid?.();
   } catch (error) {
     const code = errorCode(error);
     if (code === "ENOENT") return false;
     if (code === "EACCES" || code === "EPERM" || code === "EROFS") return true;
     throw error;
+  }
+}
+
+/** LMDB lets a group write; and a strict umask keeps everybody from reading. */
+function ownAlone(directory: string): void {
+  for (const name of ["data.mdb", "lock.mdb"]) {
+    const file = join(directory, name);
+    if ((statSync(file).mode & 0o777) !== 0o644) chmodSync(file, 0o644);
   }
 }
 
@@ -86,6 +98,7 @@ export function openEnvironment(directory: string): Environment {
   const env = reading(() => open<Buffer, string>({ path, encoding: "binary", overlappingSync: false, maxDbs: 16 }));
   // Open files stay, and so nothing is left behind however this process ends.
   if (isCopy) rmSync(path, { recursive: true, force: true });
+  else reading(() => ownAlone(directory));
   return {
     env,
     directory,

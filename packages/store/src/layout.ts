@@ -3,7 +3,7 @@
  * directories; not what is in them.
  */
 import { chmodSync, existsSync, mkdirSync, statfsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { baseName, type StorePath } from "@cab/core";
 import { StoreException } from "./failure.ts";
 
@@ -69,7 +69,7 @@ export function prepareLayout(layout: Layout): void {
   }
   if (complete) return;
   const { store, links, logs, profiles, processes, claims, state, run, database } = layout;
-  for (const directory of [store, links, logs, profiles, processes, claims, state, run, database]) {
+  for (const directory of [dirname(database), store, links, logs, profiles, processes, claims, state, run, database]) {
     mkdirSync(directory, { recursive: true });
     // Whatever the umask: services of other users read objects, and as root builders run as another user.
     chmodSync(directory, 0o755);

@@ -61,7 +61,10 @@ test("a new store has the newest version at once", () => {
   const root = temporaryDirectory();
   opened(root, BOTH);
   expect(leftOf(openStore({ root, builder: null, migrations: [] }))).toEqual({
-    ...{ _tag: "StoreTooNew", root, found: 3, supported: 1 },
+    _tag: "StoreTooNew",
+    root,
+    found: 3,
+    supported: 1,
   });
 });
 

@@ -2,7 +2,17 @@
  * The log of one build: a plain file while the builder runs, so that it can be read whatever becomes of the engine, and
  * compressed when it is complete. Keeps the last lines at hand. Knows nothing of processes.
  */
-import { closeSync, createReadStream, createWriteStream, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createZstdCompress } from "node:zlib";
@@ -20,9 +30,13 @@ export interface BuildLog {
 
 const TAIL = 16 * 1024;
 
+/** By everybody, written by one: whatever the umask. */
+const READABLE = 0o644;
+
 export function openBuildLog(file: string): BuildLog {
-  mkdirSync(dirname(file), { recursive: true });
-  const fd = openSync(file, "w", 0o644);
+  if (mkdirSync(dirname(file), { recursive: true }) !== undefined) chmodSync(dirname(file), 0o755);
+  const fd = openSync(file, "w", READABLE);
+  fchmodSync(fd, READABLE);
   let written = 0;
   let tail = Buffer.alloc(0);
   return {
@@ -35,7 +49,12 @@ export function openBuildLog(file: string): BuildLog {
     tail: () => tail.toString("utf8"),
     complete: async () => {
       closeSync(fd);
-      await pipeline(createReadStream(file), createZstdCompress(), createWriteStream(`${file}.zst.part`));
+      await pipeline(
+        createReadStream(file),
+        createZstdCompress(),
+        createWriteStream(`${file}.zst.part`, { mode: READABLE }),
+      );
+      chmodSync(`${file}.zst.part`, READABLE);
       renameSync(`${file}.zst.part`, `${file}.zst`);
       rmSync(file);
     },
