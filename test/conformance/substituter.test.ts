@@ -209,6 +209,24 @@ describe.each(places)("a cache in %s", (_, open) => {
       expect(existsSync(`${folder}/out`)).toBe(false);
     });
 
+    test.each(["", "a\0b", "n".repeat(4096)])(
+      "a link, the whole object, with a target that cannot be: %j",
+      async (to) => {
+        const { place, cache } = opened();
+        await put(place, text(to));
+        const info = object("symlink", sha256(to), 0);
+        expect(await cache.fetch(info, target(), ignore)()).toEqual(rejected(info.path, expect.any(String)));
+      },
+    );
+
+    test("a link among others with a target that cannot be", async () => {
+      for (const to of ["", "a\0b", "n".repeat(4096)]) {
+        const root = { files: [], directories: [], symlinks: [{ name: text("l"), target: text(to) }] };
+        const { info, result } = await fetchRoot(async () => {}, root, 0);
+        expect(result).toEqual(rejected(info.path, expect.any(String)));
+      }
+    });
+
     test("a message that is none", async () => {
       const { info, result } = await fetchRoot(async () => {}, text("<html>"), 0);
       expect(result).toEqual(rejected(info.path, `${info.digest} is no canonical Directory message`));

@@ -57,6 +57,17 @@ describe("refusals", () => {
     expect(readdirSync(store.layout.links)).toEqual([]);
   });
 
+  test.skipIf(process.geteuid?.() !== 0)("devices (needs root, to make them)", async () => {
+    const drv = derivation("devices-1");
+    const refused = await admitBuilt(temporaryStore(), drv, (scratch) => {
+      const out = outputFile(scratch, drv);
+      mkdirSync(out);
+      execFileSync("mknod", [join(out, "null"), "c", "1", "3"]);
+      execFileSync("mknod", [join(out, "disk"), "b", "8", "0"]);
+    });
+    expect(faultsOf(leftOf(refused))).toEqual(["out disk: a block device", "out null: a character device"]);
+  });
+
   test("a piece of the scratch hash, as gcc leaves it", async () => {
     const hash = hashPart(scratchPath("pieces-1", "out"));
     const tree = dir({

@@ -43,12 +43,12 @@ export async function fetchTree(fetch: TreeFetch): Promise<void> {
     case "dir":
       await fetchDirectory(fetch, received);
       break;
-    case "symlink":
-      symlinkSync(
-        Buffer.from(await wholeBlob(source, { hash: info.digest, size: undefined, most: MAX_TARGET }, reject)),
-        file,
-      );
+    case "symlink": {
+      const target = await wholeBlob(source, { hash: info.digest, size: undefined, most: MAX_TARGET }, reject);
+      if (target.length === 0 || target.includes(0)) reject("its link's target is empty or has a NUL byte");
+      symlinkSync(Buffer.from(target), file);
       return;
+    }
     case "file":
     case "exec": {
       const bytes = blobBytes(source, { hash: info.digest, size: info.size, most: info.size }, reject);
