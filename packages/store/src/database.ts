@@ -7,8 +7,6 @@
  *
  * Keys are text of at most 460 bytes (LMDB's limit is 1,978): a referrer's key holds two base names.
  */
-import { statSync } from "node:fs";
-import { join } from "node:path";
 import {
   baseName,
   type Derivation,
@@ -31,7 +29,7 @@ import {
   toHex,
   utf8,
 } from "@cab/core";
-import { openEnvironment, putSealed, type Table } from "./environment.ts";
+import { openEnvironment, putSealed, readOnlyFailure, type Table } from "./environment.ts";
 import { StoreException } from "./failure.ts";
 import { MIGRATIONS, type Migration } from "./migrations/index.ts";
 import { openSchema, schemaVersion } from "./schema.ts";
@@ -111,8 +109,7 @@ export function openDatabase({ root, directory, migrations = MIGRATIONS }: Datab
   };
 
   const requireWritable = (): void => {
-    if (isCopy)
-      throw new StoreException({ _tag: "StoreReadOnly", root, owner: statSync(join(directory, "data.mdb")).uid });
+    if (isCopy) throw new StoreException(readOnlyFailure(root, directory));
   };
 
   const get = (table: Table, name: string, key: string): Buffer | undefined => {

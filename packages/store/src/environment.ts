@@ -63,6 +63,12 @@ export function isReadOnly(directory: string): boolean {
   }
 }
 
+export const readOnlyFailure = (root: string, directory: string): StoreFailure => ({
+  _tag: "StoreReadOnly",
+  root,
+  owner: statSync(join(directory, "data.mdb")).uid,
+});
+
 /** LMDB lets a group write; and a strict umask keeps everybody from reading. */
 function ownAlone(directory: string): void {
   for (const name of ["data.mdb", "lock.mdb"]) {

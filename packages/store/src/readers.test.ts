@@ -8,6 +8,7 @@ import type { Either } from "fp-ts/lib/Either.js";
 import { expect, onTestFinished, test } from "vitest";
 import { openDatabase } from "./database.ts";
 import { layoutOf } from "./layout.ts";
+import { examineDatabase, rebuildDatabase } from "./rebuild-database.ts";
 import { copyDatabase } from "./snapshot.ts";
 import { openStore, type Store } from "./store.ts";
 import { startChild } from "./testing/processes.ts";
@@ -87,6 +88,15 @@ test("whatever would write is refused, with the owner", async () => {
   const refusal = { _tag: "StoreReadOnly", root: store.layout.root, owner };
   expect(refusals).toEqual(refusals.map(() => refusal));
   expect(traces(store.layout.root)).toEqual(before);
+});
+
+test("a database is rebuilt by its owner alone", async () => {
+  const store = temporaryStore();
+  makeForeign(store);
+  const { root } = store.layout;
+  const rebuilt = await rebuildDatabase(root, { signal: new AbortController().signal, onProgress: () => {} })();
+  expect(leftOf(rebuilt)._tag).toBe("StoreReadOnly");
+  expect(rightOf(await examineDatabase(root)())).toEqual([]);
 });
 
 test("an older store is upgraded by its owner alone", async () => {

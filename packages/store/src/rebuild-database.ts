@@ -18,7 +18,7 @@ import {
 } from "@cab/core";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import { type Database, openDatabase, type Writer } from "./database.ts";
-import { isReadOnly } from "./environment.ts";
+import { isReadOnly, readOnlyFailure } from "./environment.ts";
 import { attempt, errorCode, StoreException } from "./failure.ts";
 import { readBuffer } from "./file-bytes.ts";
 import { type Layout, layoutOf, objectFile } from "./layout.ts";
@@ -50,6 +50,7 @@ export const rebuildDatabase = (root: string, options: RebuildOptions): TaskEith
 };
 
 async function rebuild(layout: Layout, options: RebuildOptions): Promise<RebuiltDatabase> {
+  if (isReadOnly(layout.database)) throw new StoreException(readOnlyFailure(layout.root, layout.database));
   await requireAlone(layout);
   const fresh = mkdtempSync(`${layout.database}-new-`);
   chmodSync(fresh, 0o755);

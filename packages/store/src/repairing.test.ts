@@ -12,7 +12,9 @@ import {
 } from "@cab/core";
 import { open } from "lmdb";
 import { describe, expect, test } from "vitest";
+import { openEnvironment, putSealed } from "./environment.ts";
 import { examineDatabase, rebuildDatabase } from "./rebuild-database.ts";
+import { putSchema } from "./schema.ts";
 import { openStore, type Store } from "./store.ts";
 import { besides, flipByte } from "./testing/damage.ts";
 import { admitted, dir, readTree, rightOf, temporaryStore, writeTree } from "./testing/rig.ts";
@@ -150,6 +152,25 @@ describe("a database", () => {
     expect(rows).toEqual([baseName(path), baseName(other)].sort().map((key) => ({ table: "objects", key })));
     rightOf(await rebuildDatabase(root, OPTIONS)());
     expect(rightOf(await examineDatabase(root)())).toEqual([]);
+  });
+
+  test("of another version is judged by its checksums, and only what proves itself is taken from it", async () => {
+    const { root, layout, infos } = await closed();
+    const environment = openEnvironment(layout.database);
+    environment.writing(() => {
+      putSchema(environment.table("meta"), 99);
+      putSealed(environment.table("objects"), "objects", "of a layout that is not ours", Buffer.from("x"));
+      environment.table("buildTimes").putSync("damaged", Buffer.from("no checksum"));
+    });
+    await environment.env.close();
+    expect(rightOf(await examineDatabase(root)())).toEqual([{ table: "buildTimes", key: "damaged" }]);
+    const rebuilt = rightOf(await rebuildDatabase(root, OPTIONS)());
+    // The derivations, whose keys are their hashes.
+    expect(rebuilt).toMatchObject({ objects: 2, salvaged: 2 });
+    const store = rightOf(openStore({ root, builder: null }));
+    expect(infos.map(({ path }) => store.object(path))).toEqual(infos.map((info) => ({ ...info, deriver: null })));
+    expect(store.buildSeconds("object-1")).toBeUndefined();
+    await store.close();
   });
 
   test("whose pages are damaged ends nobody but the process that looks at it, and is rebuilt from the objects", async () => {
