@@ -104,6 +104,7 @@ test("who waits says who builds, since when and how far; it may be interrupted, 
   }
   impatient.kill("SIGINT");
   expect(await impatient.ended).toMatchObject({ code: 130, stdout: expect.stringContaining('"outputs":{}') });
+  expect(seen(impatient, "Waited")()).toBeUndefined();
   expect(buildFolders()).toHaveLength(1);
   goOn();
   const [built, waited] = await Promise.all([builder.ended, patient.ended]);
@@ -137,5 +138,5 @@ test("if the builder is killed, who waited builds", async () => {
   const { code, stdout, stderr } = await waiter.ended;
   expect([code, JSON.parse(stdout)]).toMatchObject([0, { built: ["it"], elsewhere: [] }]);
   expect(seen(waiter, "Waited")()).toMatchObject({ found: false });
-  expect(stderr).toContain(`process ${builder.pid} (cab realise it) ended without it\n`);
+  expect(stderr).toContain(`it was not built by process ${builder.pid} (cab realise it)\n`);
 });

@@ -92,7 +92,7 @@ describe("what another process builds", () => {
   test("is built here if that process ended without it", () => {
     const lost = shown(null, [...waiting, { _tag: "Waited", drv, name: "zlib-1.2.13", found: false }, ...BUILD]);
     expect(lost.split("\n").slice(2)).toEqual([
-      "process 4711 (cab realise web ?[2J) ended without zlib-1.2.13",
+      "zlib-1.2.13 was not built by process 4711 (cab realise web ?[2J)",
       "[0/1] building zlib-1.2.13",
       "[1/1] built zlib-1.2.13 in 42 s",
       "",

@@ -104,12 +104,10 @@ export function createProgress(host: Host): Progress {
     if (other === undefined) return;
     awaited.delete(drv);
     if (found) done++;
-    const took = since(drv, host.now());
+    const made = `${DONE[other.work]} by ${other.who}`;
     end(
       drv,
-      found
-        ? `${count()} ${other.name} was ${DONE[other.work]} by ${other.who} in ${took}`
-        : `${other.who} ended without ${other.name}`,
+      found ? `${count()} ${other.name} was ${made} in ${since(drv, host.now())}` : `${other.name} was not ${made}`,
     );
   };
 

@@ -257,6 +257,7 @@ function createRealiser(request: RealiseRequest, ports: RealisePorts) {
       emit({ _tag: "BuiltElsewhere", drv: hash, name, resolved: resolvedHash, work: workOf(builder), holder });
       await untilAborted(ended, signal);
       const outputs = await finishedMeanwhile(resolved, resolvedHash);
+      if (outputs === undefined && signal.aborted) return fail(hash, { _tag: "Cancelled" });
       emit({ _tag: "Waited", drv: hash, name, found: outputs !== undefined });
       if (outputs === undefined) continue;
       elsewhere.push(name);
