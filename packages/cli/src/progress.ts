@@ -33,10 +33,10 @@ export interface Progress {
 const REDRAW_MS = 200;
 
 const VERBS: Readonly<Record<Work, string>> = { build: "building", fetch: "fetching", import: "importing" };
+const DONE: Readonly<Record<Work, string>> = { build: "built", fetch: "fetched", import: "imported" };
+
 /** Between two lines about something that we wait for, in seconds. */
 const TELL_AGAIN = 30;
-
-const DONE: Readonly<Record<Work, string>> = { build: "built", fetch: "fetched", import: "imported" };
 
 export function createProgress(host: Host): Progress {
   const running = new Map<string, Running>();

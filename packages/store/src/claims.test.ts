@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DrvHash } from "@cab/core";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { announce, forgetDead } from "./process-socket.ts";
 import { openStore, type Store } from "./store.ts";
 import { startChild } from "./testing/processes.ts";
 import { rightOf, temporaryDirectory, temporaryStore } from "./testing/rig.ts";
@@ -112,6 +113,26 @@ describe("scratch directories", () => {
     expect(readdirSync(store.layout.processes)).toHaveLength(2);
     rightOf(await store.discardScratch(own)());
     expect(readdirSync(store.layout.store).filter((name) => name.includes("own-1"))).toEqual([]);
+  });
+
+  test("a process that was killed while it announced itself leaves nothing either", async () => {
+    const store = temporaryStore();
+    for (const name of ["new-Abc123", "old-Abc124"]) mkdirSync(join(store.layout.processes, name));
+    rightOf(await store.openScratch("next-1")());
+    expect(readdirSync(store.layout.processes)).toHaveLength(1);
+  });
+
+  test("who is taken for dead before it is announced announces itself again", async () => {
+    const { layout } = temporaryStore();
+    let announced = false;
+    const announcing = Promise.all(Array.from({ length: 20 }, () => announce(layout, null, (socket) => socket.end())));
+    void announcing.then(() => (announced = true));
+    while (!announced) await forgetDead(layout);
+    const all = await announcing;
+    await forgetDead(layout);
+    expect(readdirSync(layout.processes).sort()).toEqual(all.map(({ id }) => `p-${id}`).sort());
+    for (const one of all) await one.close();
+    expect(readdirSync(layout.processes)).toEqual([]);
   });
 
   test("discarding one that is gone is no failure", async () => {

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import type { Server, Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Worker } from "@cab/core";
 import { errorCode } from "./failure.ts";
 import type { Layout } from "./layout.ts";
@@ -25,8 +25,10 @@ import type { Layout } from "./layout.ts";
 export type ProcessId = string & { readonly _brand: "ProcessId" };
 
 const PREFIX = "p-";
-/** Of a directory whose socket does not listen yet, so that nobody takes its process for dead. */
+/** Of a directory whose socket does not listen yet, so that nobody takes an announced process for dead. */
 const NEW_PREFIX = "new-";
+/** Of one that is being removed. */
+const OLD_PREFIX = "old-";
 
 export const isProcessId = (text: string): text is ProcessId => /^[0-9A-Za-z]{6}$/.test(text);
 
@@ -48,36 +50,67 @@ export async function announce(
   worker: Worker | null,
   onConnection: (socket: Socket) => void,
 ): Promise<Announcement> {
+  for (;;) {
+    const announcement = await tryToAnnounce(layout, worker, onConnection);
+    if (announcement !== undefined) return announcement;
+  }
+}
+
+/** Undefined if another process took the new directory for a dead process's before it was announced. */
+async function tryToAnnounce(
+  layout: Layout,
+  worker: Worker | null,
+  onConnection: (socket: Socket) => void,
+): Promise<Announcement | undefined> {
   // Loaded here because opening a store must stay cheap: net costs 2 ms, and only a build claims anything.
   const { createServer } = await import("node:net");
   const unannounced = mkdtempSync(join(layout.processes, NEW_PREFIX));
   const id = unannounced.slice(-6) as ProcessId;
-  const descriptor = openSync(unannounced, "r");
   const server: Server = createServer(onConnection);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(socketIn(descriptor), resolve);
-  });
-  server.unref();
-  if (worker !== null) writeFileSync(join(unannounced, WORKER), JSON.stringify(worker));
-  renameSync(unannounced, processDirectory(layout, id));
+  let descriptor: number | undefined;
+  const stop = async (): Promise<void> => {
+    if (server.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
+    if (descriptor !== undefined) closeSync(descriptor);
+  };
+  try {
+    const opened = openSync(unannounced, "r");
+    descriptor = opened;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(socketIn(opened), resolve);
+    });
+    server.unref();
+    if (worker !== null) writeFileSync(join(unannounced, WORKER), JSON.stringify(worker));
+    renameSync(unannounced, processDirectory(layout, id));
+  } catch (error) {
+    await stop();
+    if (!isGone(error)) throw error;
+    return undefined;
+  }
   return {
     id,
     close: async () => {
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      closeSync(descriptor);
+      await stop();
       // Another process may have taken us for dead meanwhile, and removed it.
       forgetProcess(layout, id);
     },
   };
 }
 
+/** A directory that was there: libuv calls it EACCES where a socket is bound in one that is not (uv_pipe_bind). */
+const isGone = (error: unknown): boolean =>
+  errorCode(error) === "ENOENT" ||
+  (errorCode(error) === "EACCES" && (error as NodeJS.ErrnoException).syscall === "listen");
+
 /** A connection to a living process; undefined if it is dead, and then for ever. */
-export async function connectTo(layout: Layout, id: ProcessId): Promise<Socket | undefined> {
+export const connectTo = (layout: Layout, id: ProcessId): Promise<Socket | undefined> =>
+  connectIn(processDirectory(layout, id));
+
+async function connectIn(directory: string): Promise<Socket | undefined> {
   const { connect } = await import("node:net");
   let descriptor: number;
   try {
-    descriptor = openSync(processDirectory(layout, id), "r");
+    descriptor = openSync(directory, "r");
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
@@ -129,6 +162,29 @@ export const announcedProcesses = (layout: Layout): ProcessId[] =>
     .map((name) => name.slice(PREFIX.length))
     .filter(isProcessId);
 
+/** Those that were killed while they announced themselves, too: who is just about to does it again. */
 export async function forgetDead(layout: Layout): Promise<void> {
   for (const id of announcedProcesses(layout)) if (!(await isAlive(layout, id))) forgetProcess(layout, id);
+  for (const name of readdirSync(layout.processes)) {
+    const directory = join(layout.processes, name);
+    if (name.startsWith(NEW_PREFIX)) await setAside(directory);
+    if (name.startsWith(OLD_PREFIX)) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Takes the name from a process that does not listen under it. By a rename, since removing takes several steps: of this
+ * and the process's own rename one fails.
+ */
+async function setAside(directory: string): Promise<void> {
+  const socket = await connectIn(directory);
+  socket?.destroy();
+  if (socket !== undefined) return;
+  const aside = join(dirname(directory), OLD_PREFIX + directory.slice(-6));
+  try {
+    renameSync(directory, aside);
+    rmSync(aside, { recursive: true, force: true });
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
 }
