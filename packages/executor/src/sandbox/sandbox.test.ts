@@ -277,6 +277,8 @@ describe.skipIf(why !== "")(`sandbox${why === "" ? "" : ` (skipped: ${why})`}`, 
       const text = `echo so far; setsid sleep ${seconds} & : > /build/started; sleep ${seconds}`;
       const { child, folder, result } = start(uid, { args: ["-c", text] });
       await vi.waitFor(() => expect(existsSync(`${folder}/build/started`) && isRunning(seconds)).toBe(true), 10_000);
+      // What still is in the pipe dies with the engine.
+      await vi.waitFor(() => expect(readFileSync(`${folder}/log`, "utf8")).toBe("so far\n"), 10_000);
       child.kill("SIGKILL");
       await expect(result).rejects.toThrow("SIGKILL");
       await vi.waitFor(() => expect(isRunning(seconds)).toBe(false), 10_000);
