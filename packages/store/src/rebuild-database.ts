@@ -3,7 +3,7 @@
  * checksum or is its own hash: derivations, realisations, build times, derivers. Knows the order of the steps; the old
  * database is put aside, never changed.
  */
-import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import {
   type DrvHash,
@@ -53,7 +53,6 @@ async function rebuild(layout: Layout, options: RebuildOptions): Promise<Rebuilt
   if (isReadOnly(layout.database)) throw new StoreException(readOnlyFailure(layout.root, layout.database));
   await requireAlone(layout);
   const fresh = mkdtempSync(`${layout.database}-new-`);
-  chmodSync(fresh, 0o755);
   try {
     const database = openDatabase({ root: layout.root, directory: fresh });
     const salvaged = await salvage(layout, database.write);
@@ -65,15 +64,33 @@ async function rebuild(layout: Layout, options: RebuildOptions): Promise<Rebuilt
     }
     await database.close();
     await requireAlone(layout);
-    const aside = asideName(layout);
-    renameSync(layout.database, aside);
-    renameSync(fresh, layout.database);
-    syncFile(dirname(layout.database));
+    const aside = putAside(layout);
+    replaceDatabase(layout, fresh);
     return { objects: proven.length, unproven, salvaged, aside };
-  } catch (error) {
+  } finally {
     rmSync(fresh, { recursive: true, force: true });
-    throw error;
   }
+}
+
+/** Gives the old database a second name, below the directory whose path is returned. */
+function putAside(layout: Layout): string {
+  const aside = asideName(layout);
+  mkdirSync(aside);
+  const file = join(layout.database, "data.mdb");
+  if (existsSync(file)) linkSync(file, join(aside, "data.mdb"));
+  for (const directory of [aside, dirname(aside)]) syncFile(directory);
+  return aside;
+}
+
+/**
+ * One rename: at no moment is there no database. Who opened a store that has none would begin an empty one, and collect
+ * all objects.
+ */
+function replaceDatabase({ database }: Layout, fresh: string): void {
+  // What it says of transactions is the old one's.
+  rmSync(join(database, "lock.mdb"), { force: true });
+  renameSync(join(fresh, "data.mdb"), join(database, "data.mdb"));
+  syncFile(database);
 }
 
 /** Rows of one transaction. */
