@@ -6,6 +6,7 @@ import { accessSync, chmodSync, closeSync, constants, openSync, readSync, rmSync
 import { join } from "node:path";
 import type { StoreFailure } from "@cab/core";
 import { type Database as LmdbTable, open, type RootDatabase } from "lmdb";
+import { beginDatabase } from "./begin-database.ts";
 import { errorCode, lookup, StoreException } from "./failure.ts";
 import { openValue, sealValue } from "./sealed-value.ts";
 import { copyDatabase } from "./snapshot.ts";
@@ -98,6 +99,7 @@ const diskFull = (file: string): StoreFailure => ({
 
 export function openEnvironment(directory: string): Environment {
   const reading = <A>(read: () => A): A => lookup("read the database", directory, read);
+  reading(() => beginDatabase(directory));
   reading(() => requireLmdb(join(directory, "data.mdb")));
   const isCopy = isReadOnly(directory);
   const path = isCopy ? reading(() => copyDatabase(directory)) : directory;

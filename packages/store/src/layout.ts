@@ -6,6 +6,7 @@ import { chmodSync, existsSync, mkdirSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { baseName, type StorePath } from "@cab/core";
 import { StoreException } from "./failure.ts";
+import { syncFile, syncNames } from "./sync.ts";
 
 export interface Layout {
   readonly root: string;
@@ -55,9 +56,10 @@ export const refusedFileSystem = (type: number): string | undefined => REMOTE.ge
 
 /** Makes what is missing: two system calls where nothing is. */
 export function prepareLayout(layout: Layout): void {
-  // The database's directory is made last, so its presence says that all others are there.
-  const complete = existsSync(layout.database);
-  if (!complete && mkdirSync(layout.root, { recursive: true }) !== undefined) chmodSync(layout.root, 0o755);
+  // The database is begun when all directories are on the disk, so its presence says that they are.
+  const complete = existsSync(join(layout.database, "data.mdb"));
+  const made = complete ? undefined : mkdirSync(layout.root, { recursive: true });
+  if (made !== undefined) chmodSync(layout.root, 0o755);
   const fileSystem = refusedFileSystem(statfsSync(layout.root).type);
   if (fileSystem !== undefined) {
     throw new StoreException({
@@ -68,11 +70,18 @@ export function prepareLayout(layout: Layout): void {
     });
   }
   if (complete) return;
-  const { store, links, logs, profiles, processes, claims, state, run, database } = layout;
-  for (const directory of [dirname(database), store, links, logs, profiles, processes, claims, state, run, database]) {
+  const { root, store, links, logs, profiles, processes, claims, state, run, database } = layout;
+  const directories = [store, links, dirname(database), logs, profiles, processes, claims, state, run, database];
+  for (const directory of directories) {
     mkdirSync(directory, { recursive: true });
     // Whatever the umask: services of other users read objects, and as root builders run as another user.
     chmodSync(directory, 0o755);
+  }
+  for (const directory of [...directories, root]) syncFile(directory);
+  const above = dirname(made ?? root);
+  for (let directory = dirname(root); ; directory = dirname(directory)) {
+    syncNames(directory);
+    if (directory === above) break;
   }
 }
 

@@ -7,6 +7,7 @@ import { type Environment, getSealed, putSealed, type Table } from "./environmen
 import { StoreException } from "./failure.ts";
 import { MIGRATIONS, type Migration } from "./migrations/index.ts";
 import { sealValue } from "./sealed-value.ts";
+import { syncFile } from "./sync.ts";
 
 export const schemaVersion = (migrations: readonly Migration[]): number => 1 + migrations.length;
 
@@ -31,7 +32,7 @@ export interface Schema {
 
 /** Makes a new database one of this version; throws if it has another one. */
 export function openSchema(environment: Environment, root: string, supported: number): Schema {
-  const { env, isCopy, table, reading, writing } = environment;
+  const { env, directory, isCopy, table, reading, writing } = environment;
   const meta = table(META);
   const expected = sealValue(META, KEY, utf8(String(supported)));
   const refusal = (found: number): StoreFailure =>
@@ -47,6 +48,8 @@ export function openSchema(environment: Environment, root: string, supported: nu
   };
   try {
     if (schemaOf(environment, meta) === undefined) {
+      // The file's name, before anything is in it that a later process takes for durable.
+      reading(() => syncFile(directory));
       // Another process may be making it, too.
       writing(() => schemaOf(environment, meta) ?? putSchema(meta, supported));
     }

@@ -3,6 +3,7 @@
  * where that program is missing, is synced file by file. Knows files and directories, not what they mean.
  */
 import { closeSync, constants, fsyncSync, openSync } from "node:fs";
+import { errorCode } from "./failure.ts";
 import { pause } from "./file-bytes.ts";
 
 export function syncFile(file: Buffer | string): void {
@@ -11,6 +12,21 @@ export function syncFile(file: Buffer | string): void {
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** No file system here, or one that the user chose for a link, can be told to sync a directory in this way. */
+const UNSYNCABLE = new Set(["EACCES", "EINVAL", "ENOTSUP"]);
+
+/**
+ * Makes the names in a directory durable that need not be the store's own: one that may not be read, or lies on a file
+ * system that syncs no directories, nobody could sync.
+ */
+export function syncNames(directory: string): void {
+  try {
+    syncFile(directory);
+  } catch (error) {
+    if (!UNSYNCABLE.has(errorCode(error) ?? "")) throw error;
   }
 }
 
