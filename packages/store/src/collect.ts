@@ -8,6 +8,7 @@
  * not valid: somebody may have built it again meanwhile. The tree itself is removed outside of the lock.
  */
 import { lstatSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { type ObjectInfo, STORE_DIR, type StorePath, storePathOf } from "@cab/core";
 import type { Database, Writer } from "./database.ts";
 import { storeFailure } from "./failure.ts";
@@ -19,6 +20,7 @@ import { forgetDead, type ProcessId } from "./process-socket.ts";
 import { removeTree } from "./remove-tree.ts";
 import { removeStaleLinks, rootLinks } from "./root-links.ts";
 import { collectedFile, removeAbandoned } from "./scratch.ts";
+import { syncFile } from "./sync.ts";
 import { temporaryRoots } from "./temporary-roots.ts";
 
 /** What has just been done; tests end the process behind each of them. */
@@ -61,6 +63,8 @@ export async function collect(context: CollectContext, options: CollectOptions):
   const generations = database.write(() => {
     const falling = generationsToGo(layout, options.generations);
     for (const link of falling) rmSync(link, { force: true });
+    // Before anything that they keep goes: a generation that comes back with the power must not lead to nothing.
+    for (const role of new Set(falling.map(dirname))) syncFile(role);
     removeStaleLinks(layout);
     return falling;
   });

@@ -9,6 +9,7 @@
 import {
   chmodSync,
   type Dirent,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -22,6 +23,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import { baseName, namePart, parseStorePath, STORE_DIR, type StorePath, sha256Hex } from "@cab/core";
 import { errorCode, StoreException } from "./failure.ts";
 import { type Layout, objectFile } from "./layout.ts";
+import { syncFile, syncNames } from "./sync.ts";
 
 export interface RootLink {
   readonly kind: "generation" | "link";
@@ -107,9 +109,18 @@ function userLinks(layout: Layout): UserLink[] {
   });
 }
 
-/** Removes entries whose link is gone, or leads elsewhere by now. */
+/**
+ * Removes entries whose link is gone, or leads elsewhere by now. That is so after a power failure too: what they kept may
+ * be collected next.
+ */
 export function removeStaleLinks(layout: Layout): void {
-  for (const { entry, root } of userLinks(layout)) if (root === undefined) rmSync(entry, { force: true });
+  const stale = userLinks(layout).filter(({ root }) => root === undefined);
+  for (const { entry } of stale) {
+    const link = targetOf(entry) ?? "";
+    if (isAbsolute(link) && existsSync(dirname(link))) syncNames(dirname(link));
+    rmSync(entry, { force: true });
+  }
+  if (stale.length > 0) syncFile(layout.roots);
 }
 
 const entryFor = (layout: Layout, link: string): string => join(layout.roots, `link-${sha256Hex(link).slice(0, 32)}`);
@@ -126,12 +137,13 @@ function requireFree(link: string): void {
   });
 }
 
-/** Puts a link where one, or nothing, is now. */
+/** Puts a link where one, or nothing, is now. It is on disk when this returns. */
 function placeLink(target: string, link: string): void {
   const temporary = join(dirname(link), `.${basename(link)}.tmp-${process.pid}`);
   rmSync(temporary, { force: true });
   symlinkSync(target, temporary);
   renameSync(temporary, link);
+  syncNames(dirname(link));
 }
 
 /**
@@ -139,7 +151,10 @@ function placeLink(target: string, link: string): void {
  * object.
  */
 export function addRootLink(layout: Layout, path: StorePath, link: string | undefined): RootLink {
-  if (mkdirSync(layout.roots, { recursive: true }) !== undefined) chmodSync(layout.roots, 0o755);
+  if (mkdirSync(layout.roots, { recursive: true }) !== undefined) {
+    chmodSync(layout.roots, 0o755);
+    syncFile(dirname(layout.roots));
+  }
   if (link === undefined) {
     const entry = join(layout.roots, namePart(path));
     placeLink(join(relative(layout.roots, layout.store), baseName(path)), entry);
@@ -157,7 +172,9 @@ export function removeRootLink(layout: Layout, name: string): boolean {
   const entry = isAbsolute(name) ? entryFor(layout, name) : join(layout.roots, name);
   const known = userLinks(layout).find((link) => link.entry === entry || link.root?.link === name);
   if (known === undefined) return false;
-  rmSync(known.entry, { force: true });
-  if (known.root !== undefined) rmSync(known.root.link, { force: true });
+  for (const link of new Set([known.entry, known.root?.link ?? known.entry])) {
+    rmSync(link, { force: true });
+    syncNames(dirname(link));
+  }
   return true;
 }
