@@ -11,6 +11,7 @@ import { errorCode } from "./failure.ts";
 import { digestWith } from "./file-bytes.ts";
 import { objectFile, poolFile } from "./layout.ts";
 import { proveObject } from "./prove-object.ts";
+import { syncAll, syncFile } from "./sync.ts";
 import { fileAt, joinPath } from "./tree.ts";
 
 type Entry =
@@ -47,30 +48,41 @@ export async function mendInPlace(context: AdmitContext, info: ObjectInfo): Prom
   const { layout, database, buffer } = context;
   const root = objectFile(layout, info.path);
   const entries = entriesOf(context, info) ?? [];
-  for (const { kind, path } of entries) restoreMode(fileAt(root, path), kind);
-  for (const entry of entries) if ("digest" in entry) await dropDamaged(context, entry);
+  const restored = entries.flatMap(({ kind, path }) => restoreMode(fileAt(root, path), kind));
+  let dropped = false;
+  for (const entry of entries) if ("digest" in entry && (await dropDamaged(context, entry))) dropped = true;
+  if (dropped) syncFile(layout.links);
   if (lstatSync(root, { throwIfNoEntry: false }) === undefined) return false;
   const proof = await proveObject(root, info.path, { candidates: info.references, buffer });
   if (proof === undefined || proof.info.digest !== info.digest) return false;
+  await syncAll(restored, { directory: layout.store });
   database.write((writer) => {
     for (const [digest, message] of proof.directories) writer.directory(digest, message);
   });
   return true;
 }
 
-function restoreMode(file: Buffer, kind: Entry["kind"]): void {
+/** Gives what must be synced for it to last. */
+function restoreMode(file: Buffer, kind: Entry["kind"]): Buffer[] {
   const stat = lstatSync(file, { throwIfNoEntry: false });
   const isRight = kind === "dir" ? stat?.isDirectory() : kind === "symlink" ? stat?.isSymbolicLink() : stat?.isFile();
-  if (stat === undefined || !isRight) return;
+  if (stat === undefined || !isRight) return [];
   const mode = kind === "file" ? 0o444 : 0o555;
-  if (kind !== "symlink" && (stat.mode & 0o7777) !== mode) chmodSync(file, mode);
-  if (Math.floor(stat.mtimeMs / 1000) !== OBJECT_TIME) lutimesSync(file, OBJECT_TIME, OBJECT_TIME);
+  const isMode = kind === "symlink" || (stat.mode & 0o7777) === mode;
+  const isTime = Math.floor(stat.mtimeMs / 1000) === OBJECT_TIME;
+  if (!isMode) chmodSync(file, mode);
+  if (!isTime) lutimesSync(file, OBJECT_TIME, OBJECT_TIME);
+  if (isMode && isTime) return [];
+  // A link cannot be opened, and goes to disk with its directory.
+  return [kind === "symlink" ? file.subarray(0, file.lastIndexOf("/")) : file];
 }
 
-/** What is in the pool under a digest that it does not have would spoil whatever is admitted next. */
-async function dropDamaged(context: AdmitContext, { kind, digest }: Entry & { digest: string }): Promise<void> {
+/** What is in the pool under a digest that it does not have would spoil whatever is admitted next. True if it was so. */
+async function dropDamaged(context: AdmitContext, { kind, digest }: Entry & { digest: string }): Promise<boolean> {
   const pooled = poolFile(context.layout, digest, kind === "exec");
-  if (!(await isGood(context, pooled, digest))) rmSync(pooled, { force: true, recursive: true });
+  if (await isGood(context, pooled, digest)) return false;
+  rmSync(pooled, { force: true, recursive: true });
+  return true;
 }
 
 /** True of a plain file with this content; a file that cannot be read has none. */

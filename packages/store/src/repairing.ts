@@ -11,6 +11,7 @@ import { admitObject } from "./admit-object.ts";
 import { type AdmitContext, admitOutputs } from "./admit-outputs.ts";
 import type { Damage } from "./examine-object.ts";
 import { attempt } from "./failure.ts";
+import { syncFile } from "./sync.ts";
 
 export interface Repairing {
   /** What a realiser or a substituter repairs through. */
@@ -91,6 +92,8 @@ export function repairing(port: StorePort, context: AdmitContext, damages: reado
     for (const { path, file } of damages) {
       if (path === null && file.startsWith(POOL)) rmSync(join(context.layout.root, file), { force: true });
     }
+    // What comes back with the power would be shared again.
+    syncFile(context.layout.links);
   });
 
   return { store, damaged, mend, dropPoolFiles };
