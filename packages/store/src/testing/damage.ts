@@ -1,6 +1,7 @@
 /** Damages objects on disk, as a failing disk or a careless administrator does. */
 import { chmodSync, closeSync, lstatSync, lutimesSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { open } from "lmdb";
 
 /** Changes something in a directory that may not be written, and leaves its mode and time as they were. */
 export function inDirectory(directory: string, change: () => void): void {
@@ -23,4 +24,11 @@ export function flipByte(file: string): void {
   closeSync(descriptor);
   chmodSync(file, mode);
   lutimesSync(file, mtimeMs / 1000, mtimeMs / 1000);
+}
+
+/** Puts bytes in the place of a record that are no record. No process may have the database open. */
+export async function spoilRecord(database: string, table: string, key: string): Promise<void> {
+  const env = open({ path: database, encoding: "binary", overlappingSync: false, maxDbs: 16 });
+  env.openDB<Buffer, string>({ name: table, encoding: "binary" }).putSync(key, Buffer.alloc(40, 1));
+  await env.close();
 }
