@@ -2,7 +2,7 @@
  * What the power may fail in, as tests: every operation on a store recorded under strace, which comes from a store of our
  * own, and the disks that may be left of it judged. How many of them, the caller says.
  */
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -54,7 +54,6 @@ export function durabilitySuite({ replays, faults }: SuiteOptions): void {
   afterAll(() => {
     removeFolder(folder);
     removeFolder(scratch);
-    rmSync(scratch, { recursive: true, force: true });
   });
 
   /** An operation's disks lie where it was recorded: one look at a time. */
