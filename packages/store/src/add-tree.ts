@@ -1,26 +1,13 @@
 /**
- * The one pass over a new tree: reads each file once, hashes it, scans it, gives it its final mode, owner and time, and
- * links it to an equal file that the store has. Knows what an object may consist of; not what it will be called.
+ * The one pass over a new tree's bytes: reads each file once, hashes it, scans it. Knows what an object may consist of; not
+ * what it will be called.
  *
- * Directories stay writable, and files that hold a located hash stay as they are, until `seal`: both still change.
+ * The tree stays as it is, but for what could not be read otherwise: an object that the store has already, as when
+ * something is built again, costs nothing more. `settle.ts` does what is left to do to a new one.
  */
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  lchownSync,
-  lstatSync,
-  lutimesSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  type Stats,
-} from "node:fs";
+import { chmodSync, closeSync, constants, lstatSync, openSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import { errorCode } from "./failure.ts";
 import { type FileBytes, pause, readLargeFile, readSmallFile } from "./file-bytes.ts";
-import type { Pool } from "./pool.ts";
 import type { Found, Scanner } from "./scan.ts";
 import {
   fileAt,
@@ -31,15 +18,6 @@ import {
   type TreeNode,
   type TreeSymlink,
 } from "./tree.ts";
-
-/** 1980-01-01T00:00:00Z, in seconds: the time of everything in the store, and SOURCE_DATE_EPOCH of every build. */
-export const OBJECT_TIME = 315_532_800;
-
-/** Who owns objects, where that differs from who built them. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
 
 export interface TreeFault {
   readonly file: string;
@@ -54,8 +32,6 @@ export interface AddedTree {
   /** The same for located hashes, which stand in bytes and symlink targets only. */
   readonly located: ReadonlyMap<string, string>;
   readonly faults: readonly TreeFault[];
-  /** Files that no equal one was found for: they enter the pool once they are synced. */
-  readonly unpooled: readonly TreeFile[];
 }
 
 /** What is collected while a tree is read, in whatever order its entries come. */
@@ -65,7 +41,6 @@ export interface Findings extends Omit<AddedTree, "root"> {
   /** An entry's own name is scanned too. */
   readonly addName: (path: Buffer, name: Buffer) => void;
   readonly scanBytes: (path: Buffer, bytes: Buffer) => Found;
-  readonly unpooled: TreeFile[];
 }
 
 export function collectFindings(scanner: Scanner): Findings {
@@ -96,37 +71,17 @@ export function collectFindings(scanner: Scanner): Findings {
     if (scanBytes(path, name).occurrences.length === 0) return;
     fault(path, "a name that holds the build's own path", "name the file otherwise: a name is not rewritten");
   };
-  return { references, located, faults, unpooled: [], fault, note, scanBytes, addName };
+  return { references, located, faults, fault, note, scanBytes, addName };
 }
 
 export interface AddOptions {
   readonly root: string;
   readonly scanner: Scanner;
-  readonly pool: Pool;
   readonly buffer: Buffer;
-  /** A name beside the trees for a moment's use. */
-  readonly spare: string;
-  /** Whether files with occurrences will be rewritten. */
-  readonly rewriting: boolean;
-  /** Set when running as root: builders run as someone else. */
-  readonly owner: Owner | null;
 }
 
 const PERMISSIONS = 0o7777;
 const SPECIAL_BITS = 0o7000;
-
-/** Gives a file what every object's file has. */
-export function normaliseFile(file: Buffer, executable: boolean, owner: Owner | null): void {
-  // The owner first: a change of owner may take mode bits away.
-  if (owner !== null) lchownSync(file, owner.uid, owner.gid);
-  chmodSync(file, executable ? 0o555 : 0o444);
-  lutimesSync(file, OBJECT_TIME, OBJECT_TIME);
-}
-
-export function normaliseSymlink(file: Buffer, owner: Owner | null): void {
-  if (owner !== null) lchownSync(file, owner.uid, owner.gid);
-  lutimesSync(file, OBJECT_TIME, OBJECT_TIME);
-}
 
 function unsupported(stat: Stats): TreeFault["found"] {
   if (stat.isSocket()) return "a socket";
@@ -153,15 +108,7 @@ export async function readFile(file: Buffer, { size, buffer, scanner }: Reading)
 /** Entries between two pauses: at 30 µs each, other builds wait 8 ms at most. */
 const ENTRIES_A_TURN = 256;
 
-export async function addTree({
-  root,
-  scanner,
-  pool,
-  buffer,
-  spare,
-  rewriting,
-  owner,
-}: AddOptions): Promise<AddedTree> {
+export async function addTree({ root, scanner, buffer }: AddOptions): Promise<AddedTree> {
   const findings = collectFindings(scanner);
   const { note, addName, scanBytes } = findings;
   let entries = 0;
@@ -173,17 +120,7 @@ export async function addTree({
   const addSymlink = (path: Buffer, file: Buffer): TreeSymlink => {
     const target = readlinkSync(file, { encoding: "buffer" });
     const { occurrences } = scanBytes(path, target);
-    normaliseSymlink(file, owner);
     return { _tag: "Symlink", path, occurrences, target };
-  };
-
-  /**
-   * A file with several names may have one outside of the tree, which must neither see its modes changed nor be able to
-   * change an object: it is replaced by a copy of its own, unless the pool has an equal file.
-   */
-  const ownCopy = (file: Buffer): void => {
-    copyFileSync(file, spare, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    renameSync(spare, file);
   };
 
   const addFile = async (path: Buffer, file: Buffer, stat: Stats): Promise<TreeFile | undefined> => {
@@ -199,13 +136,7 @@ export async function addTree({
     }
     const { digest, size, found } = await readFile(file, { size: stat.size, buffer, scanner });
     note(path, found);
-    const node: TreeFile = { _tag: "File", path, executable, size, digest, occurrences: found.occurrences };
-    const complete = !rewriting || node.occurrences.length === 0;
-    if (complete && pool.share(file, node)) return node;
-    if (linked) ownCopy(file);
-    if (complete) normaliseFile(file, executable, owner);
-    findings.unpooled.push(node);
-    return node;
+    return { _tag: "File", path, executable, size, digest, linked, occurrences: found.occurrences };
   };
 
   const addDirectory = async (path: Buffer, file: Buffer, stat: Stats): Promise<TreeDirectory> => {
@@ -236,7 +167,7 @@ export async function addTree({
   };
 
   const node = await addNode(Buffer.alloc(0));
-  const { references, located, faults, unpooled } = findings;
+  const { references, located, faults } = findings;
   const empty: TreeDirectory = { _tag: "Directory", path: Buffer.alloc(0), entries: [] };
-  return { root: node ?? empty, references, located, faults, unpooled };
+  return { root: node ?? empty, references, located, faults };
 }

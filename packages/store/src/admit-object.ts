@@ -22,6 +22,8 @@ import { removeTree } from "./remove-tree.ts";
 import { createScanner, type Scanner } from "./scan.ts";
 import { spareFile, stagedFile } from "./scratch.ts";
 import { stageTree } from "./seal.ts";
+import { settleTree } from "./settle.ts";
+import type { TreeFile } from "./tree.ts";
 
 /** What an object made elsewhere is scanned for: the references that it promises, and its own hash. */
 export const scannerFor = ({ path, references }: ObjectInfo): Scanner =>
@@ -38,16 +40,20 @@ export async function admitObject(
   requireReferences(database, promised);
   const spare = spareFile(scratch);
   const pool = openPool(layout, spare);
-  const scanner = scannerFor(promised);
-  const tree = await addTree({ root: file, scanner, pool, buffer, spare, rewriting: false, owner });
-  return admitTree(context, scratch, { file, promised, tree });
+  const tree = await addTree({ root: file, scanner: scannerFor(promised), buffer });
+  const unpooled = await settleTree(file, tree.root, { pool, spare, owner, rewriting: false });
+  return admitTree(context, scratch, { file, promised, tree: { ...tree, unpooled } });
 }
 
-/** A tree on disk whose files have their final modes, and what was found while it was read. */
+/** A tree on disk whose files have their final modes. */
+export interface SettledTree extends AddedTree {
+  readonly unpooled: readonly TreeFile[];
+}
+
 export interface ReadTree {
   readonly file: string;
   readonly promised: ObjectInfo;
-  readonly tree: AddedTree;
+  readonly tree: SettledTree;
 }
 
 /** Admits an object whose tree was read, or written, by the caller in this process. */

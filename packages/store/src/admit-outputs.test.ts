@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { hashPart, type StorePath, sha256Hex } from "@cab/core";
 import { describe, expect, test } from "vitest";
-import { OBJECT_TIME } from "./add-tree.ts";
+import { OBJECT_TIME } from "./settle.ts";
 import {
   admission,
   admitBuilt,
@@ -28,6 +28,7 @@ import {
   self,
   type Tree,
   temporaryStore,
+  writeTree,
 } from "./testing/rig.ts";
 
 const HELLO = dir({
@@ -147,6 +148,26 @@ describe("an admitted object", () => {
     expect(await admitted(store, "hello-1", HELLO)).toBe(first);
     expect(statSync(store.physical(first)).ino).toBe(inode);
     expect(readdirSync(store.layout.store).sort()).toEqual([".links", first.slice("/cab/store/".length)]);
+  });
+
+  test("leaves the tree of what is there already as it lies", async () => {
+    const store = temporaryStore();
+    await admitted(store, "plain-1", dir({ file: "text" }));
+    const scratch = rightOf(await store.openScratch("plain-1")());
+    const drv = derivation("plain-1");
+    writeTree(outputFile(scratch, drv), dir({ file: "text" }));
+    const file = join(outputFile(scratch, drv), "file");
+    const { mode, ino, mtimeMs, ctimeMs } = lstatSync(file);
+    rightOf(await store.admitOutputs(admission(scratch, drv))());
+    expect(lstatSync(file)).toMatchObject({ mode, ino, mtimeMs, ctimeMs });
+  });
+
+  test("shares files among outputs of one build, which the pool does not have yet", async () => {
+    const store = temporaryStore();
+    const drv = derivation("pair-1", { outputs: contentAddressed("one", "two") });
+    const trees = { one: dir({ a: "text" }), two: dir({ b: "text", one: { link: self("pair-1", "one") } }) };
+    const { one, two } = rightOf(await admitTrees(store, drv, trees)) as Record<"one" | "two", StorePath>;
+    expect(statSync(join(store.physical(two), "b")).ino).toBe(statSync(join(store.physical(one), "a")).ino);
   });
 
   test("replaces a tree of its name that was never registered", async () => {

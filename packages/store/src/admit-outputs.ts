@@ -16,18 +16,19 @@ import {
   scratchFile,
   scratchPath,
 } from "@cab/core";
-import { type AddedTree, addTree, type Owner } from "./add-tree.ts";
+import { type AddedTree, addTree } from "./add-tree.ts";
 import { Refused } from "./failure.ts";
 import { checkFixedDigest, fixedOutputFaults } from "./fixed-output.ts";
 import { contentsWith, finalDigest, nameTree } from "./naming.ts";
 import { orderOutputs } from "./output-order.ts";
-import { openPool } from "./pool.ts";
+import { openPool, type Pool } from "./pool.ts";
 import { type RegisterContext, register, type StagedObject } from "./register.ts";
 import { removeTree } from "./remove-tree.ts";
 import { rewriteTree } from "./rewrite.ts";
 import { createScanner } from "./scan.ts";
 import { spareFile, stagedFile } from "./scratch.ts";
 import { stageTree } from "./seal.ts";
+import { type Owner, settleTree } from "./settle.ts";
 
 export interface AdmitContext extends RegisterContext {
   readonly owner: Owner | null;
@@ -60,14 +61,19 @@ export async function admitOutputs(
   const outputs = await addOutputs(context, admission);
   context.onStep("added");
   requireSound(admission, outputs);
-  const staged: StagedObject[] = [];
+  const spare = spareFile(scratch);
+  const pool = openPool(context.layout, spare);
+  const paths: Record<string, StorePath> = {};
+  const finals = new Map<string, string>();
+  const finished: Finished[] = [];
+  for (const output of inOrder(outputs)) {
+    const path = await finishOutput(context, admission, { output, finals, paths, pool, spare, finished });
+    paths[output.output] = path;
+  }
+  const staged = finished.map(({ object }) => object);
   try {
-    const paths: Record<string, StorePath> = {};
-    const finals = new Map<string, string>();
-    for (const output of inOrder(outputs)) {
-      const path = await stageOutput(context, admission, { output, finals, paths, staged });
-      paths[output.output] = path;
-    }
+    // None before all are finished: the pool remembers where their files lie.
+    for (const { file, object } of finished) stageTree(file, object.staged, object.root, context.owner);
     context.onStep("staged");
     const realisations = [drvHash, ...derivers].flatMap((hash) => realisationsOf(drv, hash, paths));
     await register(context, scratch, staged, { drv, drvHash, realisations, seconds });
@@ -77,10 +83,7 @@ export async function admitOutputs(
   }
 }
 
-async function addOutputs(
-  { layout, owner, buffer }: AdmitContext,
-  { scratch, drv, inputs }: Admission,
-): Promise<Output[]> {
+async function addOutputs({ buffer }: AdmitContext, { scratch, drv, inputs }: Admission): Promise<Output[]> {
   const expected = outputNames(drv).map((output) => {
     const path = scratchPath(drv.name, output);
     const file = scratchFile(scratch, baseName(path));
@@ -90,17 +93,10 @@ async function addOutputs(
   if (missing.length > 0) {
     throw new Refused<BuildFailure>({ _tag: "OutputMissing", outputs: missing.map(({ output }) => output) });
   }
-  const spare = spareFile(scratch);
-  const pool = openPool(layout, spare);
   const located = expected.map(({ ownHash }) => ownHash);
   const scanner = createScanner({ candidates: inputs.map(hashPart), located, fragments: true });
   const outputs: Output[] = [];
-  for (const one of expected) {
-    outputs.push({
-      ...one,
-      tree: await addTree({ root: one.file, scanner, pool, buffer, spare, rewriting: true, owner }),
-    });
-  }
+  for (const one of expected) outputs.push({ ...one, tree: await addTree({ root: one.file, scanner, buffer }) });
   return outputs;
 }
 
@@ -128,19 +124,27 @@ function inOrder(outputs: readonly Output[]): Output[] {
   return order.right.map((name) => byName.get(name) as Output);
 }
 
+/** An output in its final form, and where it still lies. */
+interface Finished {
+  readonly file: string;
+  readonly object: StagedObject;
+}
+
 interface Progress {
   readonly output: Output;
   /** Scratch hash → final hash of the outputs that have their names. */
   readonly finals: Map<string, string>;
   readonly paths: Readonly<Record<string, StorePath>>;
-  readonly staged: StagedObject[];
+  readonly pool: Pool;
+  readonly spare: string;
+  readonly finished: Finished[];
 }
 
-/** Names one output, writes its final bytes and stages it, unless the store has that object already. */
-async function stageOutput(
+/** Names one output and writes its final bytes, unless the store has that object already. */
+async function finishOutput(
   context: AdmitContext,
   { scratch, drv, drvHash, inputs }: Admission,
-  { output, finals, paths, staged }: Progress,
+  { output, finals, paths, pool, spare, finished }: Progress,
 ): Promise<StorePath> {
   const { owner, buffer, onStep } = context;
   const { file, name, ownHash, tree } = output;
@@ -153,17 +157,21 @@ async function stageOutput(
   await checkFixedDigest({ spec: drv.outputs[output.output], file, named, name, buffer });
   finals.set(ownHash, hashPart(named.path));
   if (keepValid(context, named.path)) return named.path;
+  const unpooled = await settleTree(file, root, { pool, spare, owner, rewriting: true });
   rewriteTree(file, root, finals, owner);
   onStep("rewritten");
   const contents = await contentsWith(file, root, finals, buffer);
   const { digest, directories } = finalDigest(root, contents);
-  const unpooled = tree.unpooled.map((node) => ({
-    path: node.path,
-    content: { digest: contents.fileDigest(node), executable: node.executable, size: node.size },
-  }));
-  const beside = stagedFile(scratch, staged.length);
-  const info = { ...named, digest, deriver: drvHash };
-  staged.push({ info, staged: beside, root, directories, unpooled });
-  stageTree(file, beside, root, owner);
+  const object: StagedObject = {
+    info: { ...named, digest, deriver: drvHash },
+    staged: stagedFile(scratch, finished.length),
+    root,
+    directories,
+    unpooled: unpooled.map((node) => ({
+      path: node.path,
+      content: { digest: contents.fileDigest(node), executable: node.executable, size: node.size },
+    })),
+  };
+  finished.push({ file, object });
   return named.path;
 }

@@ -4,12 +4,12 @@
  */
 import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import { baseName, compareBytes, type Directory, type ObjectInfo, type StorePath } from "@cab/core";
-import { OBJECT_TIME } from "./add-tree.ts";
 import { sha256Of } from "./bulk-hash.ts";
 import type { Database } from "./database.ts";
 import { errorCode, StoreException } from "./failure.ts";
 import type { FileHasher } from "./hash-files.ts";
 import { type Layout, objectFile } from "./layout.ts";
+import { OBJECT_TIME } from "./settle.ts";
 import { fileAt, joinPath, pathText } from "./tree.ts";
 
 export interface Damage {

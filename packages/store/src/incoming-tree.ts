@@ -6,12 +6,13 @@
  */
 import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, openSync, symlinkSync } from "node:fs";
 import { type Digest, type Directory, type ExportEvent, entryPath, type FilePlace, type ObjectInfo } from "@cab/core";
-import { type AddedTree, collectFindings, normaliseFile, normaliseSymlink, readFile } from "./add-tree.ts";
-import { scannerFor } from "./admit-object.ts";
+import { collectFindings, readFile } from "./add-tree.ts";
+import { type SettledTree, scannerFor } from "./admit-object.ts";
 import type { AdmitContext } from "./admit-outputs.ts";
 import { writeAll } from "./file-bytes.ts";
 import { objectFile } from "./layout.ts";
 import { openPool } from "./pool.ts";
+import { normaliseFile, normaliseSymlink } from "./settle.ts";
 import { fileAt, type TreeDirectory, type TreeFile, type TreeNode } from "./tree.ts";
 
 export type TreeEvent = Extract<
@@ -25,7 +26,7 @@ export interface IncomingTree {
   /** Bytes of the file that has begun. */
   readonly write: (bytes: Uint8Array) => void;
   /** The whole tree. */
-  readonly finish: () => AddedTree;
+  readonly finish: () => SettledTree;
   /** Gives back what is open, wherever the tree ended. */
   readonly close: () => void;
 }
@@ -56,6 +57,7 @@ export function incomingTree(
   const scanner = scannerFor(info);
   const pool = openPool(layout, spare);
   const findings = collectFindings(scanner);
+  const unpooled: TreeFile[] = [];
   /** Entries of each directory, by its path as Latin-1. */
   const folders = new Map<string, Entry[]>();
   let root: TreeNode | undefined;
@@ -96,7 +98,7 @@ export function incomingTree(
     place(node);
     if (pool.share(entry, node)) return;
     normaliseFile(entry, node.executable, owner);
-    findings.unpooled.push(node);
+    unpooled.push(node);
   };
 
   const close = (): void => {
@@ -108,7 +110,7 @@ export function incomingTree(
     close();
     const found = scanner.finish();
     findings.note(path, found);
-    addFile({ _tag: "File", path, executable, size, digest: hash, occurrences: found.occurrences });
+    addFile({ _tag: "File", path, executable, size, digest: hash, linked: false, occurrences: found.occurrences });
   };
 
   const source = ({ object, folder, name }: FilePlace): Buffer =>
@@ -121,7 +123,7 @@ export function incomingTree(
     chmodSync(entry, 0o600);
     const { digest, size, found } = await readFile(entry, { size: as.size, buffer, scanner });
     findings.note(path, found);
-    addFile({ _tag: "File", path, executable, size, digest, occurrences: found.occurrences });
+    addFile({ _tag: "File", path, executable, size, digest, linked: false, occurrences: found.occurrences });
   };
 
   return {
@@ -153,7 +155,7 @@ export function incomingTree(
     },
     finish: () => {
       if (root === undefined) throw new Error(`BUG: nothing came of ${info.path}`);
-      const { references, located, faults, unpooled } = findings;
+      const { references, located, faults } = findings;
       return { root, references, located, faults, unpooled };
     },
   };

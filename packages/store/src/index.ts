@@ -1,4 +1,3 @@
-export type { Owner } from "./add-tree.ts";
 export type { Collected, CollectionStep, CollectOptions } from "./collect.ts";
 
 export type { DiskUsage } from "./disk-usage.ts";
@@ -13,6 +12,7 @@ export type { Repairing } from "./repairing.ts";
 export type { RootLink } from "./root-links.ts";
 export type { Root } from "./roots.ts";
 export { SCHEMA_VERSION } from "./schema.ts";
+export type { Owner } from "./settle.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";
 export { type Upgraded, upgradeStore } from "./upgrade.ts";
 export type { Verified, VerifyOptions } from "./verify.ts";

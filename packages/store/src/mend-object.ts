@@ -4,13 +4,13 @@
  */
 import { chmodSync, constants, copyFileSync, lstatSync, lutimesSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { baseName, type ObjectInfo, type Scratch, scratchFile } from "@cab/core";
-import { OBJECT_TIME } from "./add-tree.ts";
 import type { AdmitContext } from "./admit-outputs.ts";
 import { messageOf } from "./examine-object.ts";
 import { errorCode } from "./failure.ts";
 import { digestWith } from "./file-bytes.ts";
 import { objectFile, poolFile } from "./layout.ts";
 import { proveObject } from "./prove-object.ts";
+import { OBJECT_TIME } from "./settle.ts";
 import { syncAll, syncFile } from "./sync.ts";
 import { fileAt, joinPath } from "./tree.ts";
 

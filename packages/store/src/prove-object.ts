@@ -56,7 +56,7 @@ async function readTree(root: string, scanner: Scanner, buffer: Buffer): Promise
       const read =
         readSmallFile(descriptor, size, buffer, scanner) ?? (await readLargeFile(descriptor, buffer, scanner));
       const { occurrences } = noted(read.found);
-      return { _tag: "File", path, executable, size: read.size, digest: read.digest, occurrences };
+      return { _tag: "File", path, executable, size: read.size, digest: read.digest, linked: false, occurrences };
     } finally {
       closeSync(descriptor);
     }

@@ -3,9 +3,9 @@
  * not why, nor what the object is called.
  */
 import { chmodSync, rmSync, symlinkSync } from "node:fs";
-import { normaliseFile, normaliseSymlink, type Owner } from "./add-tree.ts";
 import { writePatches } from "./file-bytes.ts";
 import { patchedTarget, patchesFor, type Replacements } from "./naming.ts";
+import { normaliseFile, normaliseSymlink, type Owner } from "./settle.ts";
 import { fileAt, type TreeNode, walkNodes } from "./tree.ts";
 
 /** Every entry with an occurrence gets its final bytes, mode, owner and time. */
@@ -20,7 +20,7 @@ export function rewriteTree(file: string, root: TreeNode, replacements: Replacem
       normaliseSymlink(entry, owner);
       continue;
     }
-    // `addTree` gave a file of several names its own inode, so no other name sees this.
+    // `settleTree` gave a file of several names its own inode, so no other name sees this.
     chmodSync(entry, 0o600);
     writePatches(entry, patches);
     normaliseFile(entry, node.executable, owner);

@@ -5,11 +5,11 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Scratch } from "@cab/core";
-import type { Owner } from "./add-tree.ts";
 import { type Exclusive, removeVoidClaims } from "./claims.ts";
 import type { Layout } from "./layout.ts";
 import { forgetDead, isAlive, isProcessId, type ProcessId } from "./process-socket.ts";
 import { removeTree } from "./remove-tree.ts";
+import type { Owner } from "./settle.ts";
 
 const PREFIX = ".tmp-";
 

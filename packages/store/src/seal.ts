@@ -3,7 +3,7 @@
  * moves beside the objects. Knows nothing of what is in it.
  */
 import { chmodSync, lchownSync, renameSync, utimesSync } from "node:fs";
-import { OBJECT_TIME, type Owner } from "./add-tree.ts";
+import { OBJECT_TIME, type Owner } from "./settle.ts";
 import { fileAt, type TreeNode, walkNodes } from "./tree.ts";
 
 function sealDirectory(directory: Buffer, owner: Owner | null): void {

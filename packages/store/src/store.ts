@@ -21,7 +21,6 @@ import {
 } from "@cab/core";
 import { type Either, left, right } from "fp-ts/lib/Either.js";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
-import type { Owner } from "./add-tree.ts";
 import type { AdmitContext } from "./admit-outputs.ts";
 import { openClaims } from "./claims.ts";
 import type { Collected, CollectionStep, CollectOptions } from "./collect.ts";
@@ -40,6 +39,7 @@ import type { AdmissionStep } from "./register.ts";
 import { admissions, type Repairing, repairing } from "./repairing.ts";
 import type { Root } from "./roots.ts";
 import { makeScratch, removeAbandoned, removeScratch } from "./scratch.ts";
+import type { Owner } from "./settle.ts";
 import { openTemporaryRoots } from "./temporary-roots.ts";
 import type { Verified, VerifyOptions } from "./verify.ts";
 

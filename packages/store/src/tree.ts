@@ -19,6 +19,8 @@ export interface TreeFile extends Entry {
   readonly size: number;
   /** Hexadecimal SHA-256 of the bytes as they were read. */
   readonly digest: string;
+  /** Whether the file has other names, perhaps outside of the tree. */
+  readonly linked: boolean;
 }
 export interface TreeSymlink extends Entry {
   readonly _tag: "Symlink";

@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, wr
 import { join } from "node:path";
 import { parseStorePath, type StorePath, sha256Hex } from "@cab/core";
 import { describe, expect, test } from "vitest";
-import { OBJECT_TIME } from "./add-tree.ts";
 import type { Damage } from "./examine-object.ts";
+import { OBJECT_TIME } from "./settle.ts";
 import type { Store } from "./store.ts";
 import { besides, flipByte } from "./testing/damage.ts";
 import { admitted, dir, rightOf, temporaryStore } from "./testing/rig.ts";
