@@ -1,9 +1,12 @@
 /**
  * Measures contenders side by side: every round runs each of them once, so that a machine that becomes slower becomes so
  * for all of them, and ratios are taken within a round. Knows nothing of what is measured.
+ *
+ * A run is a program, or work of this process; its CPU is this process's and that of the programs that it waited for. Memory
+ * is looked at in rounds that count for nothing, since looking takes time.
  */
 import { type SpawnOptions, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { Either } from "fp-ts/lib/Either.js";
@@ -22,12 +25,18 @@ export interface Contender {
   /** Before each run, outside of its time. */
   readonly prepare?: () => void | Promise<void>;
   readonly run: () => void | Promise<void>;
+  /** Whether this process itself does the work, rather than programs that it starts. */
+  readonly inProcess?: boolean;
 }
 
 export interface Timing {
   readonly name: string;
   /** One for each round. */
   readonly milliseconds: readonly number[];
+  /** The same, of CPU. */
+  readonly cpu: readonly number[];
+  /** Bytes at the peak; undefined without a warm-up round. */
+  readonly memory: number | undefined;
 }
 
 export interface Rounds {
@@ -37,16 +46,75 @@ export interface Rounds {
 }
 
 export async function measure({ rounds, warmUp = 1 }: Rounds, contenders: readonly Contender[]): Promise<Timing[]> {
-  const timings = contenders.map(({ name }) => ({ name, milliseconds: [] as number[] }));
+  const timings = contenders.map(({ name }) => ({
+    name,
+    milliseconds: [] as number[],
+    cpu: [] as number[],
+    memory: undefined as number | undefined,
+  }));
   for (let round = -warmUp; round < rounds; round++) {
-    for (const [i, { prepare, run }] of contenders.entries()) {
+    for (const [i, { prepare, run, inProcess = false }] of contenders.entries()) {
+      const timing = timings[i] as (typeof timings)[number];
       await prepare?.();
-      const started = performance.now();
+      if (round < 0) {
+        timing.memory = await (inProcess ? peakOfThis(run) : peakOfPrograms(run));
+        continue;
+      }
+      const [started, used] = [performance.now(), cpuMilliseconds()];
       await run();
-      if (round >= 0) timings[i]?.milliseconds.push(performance.now() - started);
+      timing.milliseconds.push(performance.now() - started);
+      timing.cpu.push(cpuMilliseconds() - used);
     }
   }
   return timings;
+}
+
+/** Linux counts in hundredths of a second here, on every architecture. */
+const TICK = 10;
+
+/** Of this process, and of the programs that have ended. */
+function cpuMilliseconds(): number {
+  const { user, system } = process.cpuUsage();
+  // The fields that follow the name, which may hold anything; waited-for programs are the 14th and 15th of them.
+  const fields = ofProcess("self", "stat").split(") ").at(-1)?.split(" ") ?? [];
+  return (user + system) / 1000 + (Number(fields[13]) + Number(fields[14])) * TICK;
+}
+
+async function peakOfThis(run: Contender["run"]): Promise<number> {
+  // Forgets the peak so far.
+  writeFileSync("/proc/self/clear_refs", "5");
+  await run();
+  return peakOf("self");
+}
+
+/**
+ * The most memory, in bytes, that the programs which `run` starts, and those that they start, have held: the sum of what
+ * Linux keeps as each one's peak. Looked at while they run, so the last few milliseconds are missing.
+ */
+async function peakOfPrograms(run: Contender["run"]): Promise<number> {
+  const peaks = new Map<string, number>();
+  const look = (pid: string): void => {
+    for (const child of ofProcess(pid, `task/${pid}/children`).split(" ")) {
+      if (child === "") continue;
+      peaks.set(child, Math.max(peaks.get(child) ?? 0, peakOf(child)));
+      look(child);
+    }
+  };
+  const timer = setInterval(() => look(String(process.pid)), 5);
+  await run();
+  clearInterval(timer);
+  return [...peaks.values()].reduce((sum, peak) => sum + peak, 0);
+}
+
+const peakOf = (pid: string): number => Number(/^VmHWM:\s+(\d+)/m.exec(ofProcess(pid, "status"))?.[1] ?? 0) * 1024;
+
+/** Empty once the process has ended. */
+function ofProcess(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** Of an even number the upper of the two in the middle. */
@@ -54,18 +122,21 @@ export const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 
 /**
- * Prints for each contender the median, and the medians of its ratio to the first one and of its difference from it.
+ * Prints for each contender the median, the medians of its ratio to the first one and of its difference from it, the
+ * median of its CPU, and its memory.
  * `each`: how many things one run did, for times of one of them.
  */
 export function report(title: string, timings: readonly Timing[], each = 1): void {
   const peer = timings[0]?.milliseconds ?? [];
-  const rows = timings.map(({ name, milliseconds }) => [
+  const rows = timings.map(({ name, milliseconds, cpu, memory }) => [
     name,
     duration(median(milliseconds) / each),
     `${median(milliseconds.map((time, i) => time / (peer[i] as number))).toFixed(2)} x`,
     `${duration(median(milliseconds.map((time, i) => time - (peer[i] as number))) / each, true)}`,
+    duration(median(cpu) / each),
+    memory === undefined ? "" : megabytes(memory),
   ]);
-  table(`${title} (median of ${peer.length})`, [["", "time", "ratio", "difference"], ...rows]);
+  table(`${title} (median of ${peer.length})`, [["", "time", "ratio", "difference", "CPU", "memory"], ...rows]);
 }
 
 /** The first column to the left, the others to the right. */
@@ -99,37 +170,6 @@ export function run(program: string, args: readonly string[], options: SpawnOpti
       else reject(new Error(`${program} ${args.join(" ")} ended with ${code ?? signal}:\n${stderr.slice(-2000)}`));
     });
   });
-}
-
-/**
- * The most memory that a program and the programs that it starts have held, in bytes: the sum of what Linux keeps as each
- * one's peak. Looked at while they run, so the last few milliseconds are missing.
- */
-export async function peakMemory(
-  [program, ...args]: readonly [string, ...string[]],
-  options: SpawnOptions,
-): Promise<number> {
-  const child = spawn(program, args, { ...options, stdio: "ignore" });
-  const peaks = new Map<string, number>();
-  const look = (pid: string): void => {
-    const kilobytes = /^VmHWM:\s+(\d+)/m.exec(ofProcess(pid, "status"))?.[1];
-    if (kilobytes !== undefined) peaks.set(pid, Number(kilobytes) * 1024);
-    for (const one of ofProcess(pid, `task/${pid}/children`).split(" ")) if (one !== "") look(one);
-  };
-  const timer = setInterval(() => look(String(child.pid)), 10);
-  const code = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
-  clearInterval(timer);
-  if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}`);
-  return [...peaks.values()].reduce((sum, peak) => sum + peak, 0);
-}
-
-/** Empty once the process has ended. */
-function ofProcess(pid: string, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    return "";
-  }
 }
 
 export const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;

@@ -9,15 +9,7 @@ import { chmodSync, closeSync, constants, lstatSync, openSync, readdirSync, read
 import { errorCode } from "./failure.ts";
 import { type FileBytes, pause, readLargeFile, readSmallFile } from "./file-bytes.ts";
 import type { Found, Scanner } from "./scan.ts";
-import {
-  fileAt,
-  joinPath,
-  pathText,
-  type TreeDirectory,
-  type TreeFile,
-  type TreeNode,
-  type TreeSymlink,
-} from "./tree.ts";
+import { joinPath, pathText, type TreeDirectory, type TreeFile, type TreeNode, type TreeSymlink } from "./tree.ts";
 
 export interface TreeFault {
   readonly file: string;
@@ -62,8 +54,7 @@ export function collectFindings(scanner: Scanner): Findings {
     }
   };
   const scanBytes: Findings["scanBytes"] = (path, bytes) => {
-    scanner.update(bytes);
-    const found = scanner.finish();
+    const found = scanner.scan(bytes);
     note(path, found);
     return found;
   };
@@ -145,15 +136,14 @@ export async function addTree({ root, scanner, buffer }: AddOptions): Promise<Ad
     for (const name of readdirSync(file, { encoding: "buffer" })) {
       const child = joinPath(path, name);
       addName(child, name);
-      const node = await addNode(child);
+      const node = await addNode(child, joinPath(file, name));
       if (node !== undefined) children.push({ name, node });
     }
     return { _tag: "Directory", path, entries: children };
   };
 
-  const addNode = async (path: Buffer): Promise<TreeNode | undefined> => {
+  const addNode = async (path: Buffer, file: Buffer): Promise<TreeNode | undefined> => {
     if (++entries % ENTRIES_A_TURN === 0) await pause();
-    const file = fileAt(root, path);
     try {
       const stat = lstatSync(file);
       if (stat.isFile()) return await addFile(path, file, stat);
@@ -166,7 +156,7 @@ export async function addTree({ root, scanner, buffer }: AddOptions): Promise<Ad
     }
   };
 
-  const node = await addNode(Buffer.alloc(0));
+  const node = await addNode(Buffer.alloc(0), Buffer.from(root));
   const { references, located, faults } = findings;
   const empty: TreeDirectory = { _tag: "Directory", path: Buffer.alloc(0), entries: [] };
   return { root: node ?? empty, references, located, faults };

@@ -47,8 +47,7 @@ export function readSmallFile(
 ): FileBytes | undefined {
   if (size >= buffer.length) return undefined;
   const bytes = buffer.subarray(0, fill(descriptor, buffer));
-  scanner.update(bytes);
-  return { digest: sha256Of(bytes), size: bytes.length, found: scanner.finish() };
+  return { digest: sha256Of(bytes), size: bytes.length, found: scanner.scan(bytes) };
 }
 
 export async function readLargeFile(descriptor: number, buffer: Buffer, scanner: Scanner): Promise<FileBytes> {

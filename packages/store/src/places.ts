@@ -45,9 +45,6 @@ export async function placesOf({ info, file, reference, directory, buffer }: Pla
   return places.sort((a, b) => compareBytes(a.path, b.path) || a.offset - b.offset);
 }
 
-function offsetsIn(scanner: Scanner, bytes: Buffer): number[] {
-  scanner.update(bytes);
-  return offsetsOf(scanner.finish());
-}
+const offsetsIn = (scanner: Scanner, bytes: Buffer): number[] => offsetsOf(scanner.scan(bytes));
 
 const offsetsOf = ({ occurrences }: Found): number[] => occurrences.map(({ offset }) => offset);

@@ -69,9 +69,11 @@ export function openPool(layout: Layout, spare: string): Pool {
 /** Puts a synced file into the pool; one that is there already stays. */
 export function enterPool(layout: Layout, file: Buffer, { digest, executable, size }: PooledFile): void {
   const name = poolFile(layout, digest, executable);
+  // Seldom: when the file was shared, the pool did not have it.
+  if (tryLink(file, name)) return;
   const pooled = lstatSync(name, { throwIfNoEntry: false });
-  if (pooled?.size === size) return;
+  if (pooled === undefined || pooled.size === size) return;
   // Of another size, it is not what its name says: a damaged disk. Objects that link to it keep it, no new one will.
-  if (pooled !== undefined) rmSync(name, { force: true });
+  rmSync(name, { force: true });
   tryLink(file, name);
 }

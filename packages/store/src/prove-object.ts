@@ -41,10 +41,7 @@ interface ReadTree {
 /** Undefined if there is something in it that no object holds. */
 async function readTree(root: string, scanner: Scanner, buffer: Buffer): Promise<ReadTree | undefined> {
   const references = new Set<string>();
-  const found = (bytes: Buffer): Found => {
-    scanner.update(bytes);
-    return noted(scanner.finish());
-  };
+  const found = (bytes: Buffer): Found => noted(scanner.scan(bytes));
   const noted = (each: Found): Found => {
     for (const hash of each.references) references.add(hash);
     return each;

@@ -66,7 +66,9 @@ describe("scanning", () => {
     assert(
       property(text, cuts, fc.boolean(), (whole, at, fragments) => {
         const targets = { candidates: HASHES.slice(0, 3), located: HASHES.slice(2), fragments };
-        expect(scanned(targets, chunked(whole, at))).toEqual(searched(targets, whole));
+        const found = searched(targets, whole);
+        expect(scanned(targets, chunked(whole, at))).toEqual(found);
+        expect(createScanner(targets).scan(Buffer.from(whole, "latin1"))).toEqual(found);
       }),
       { numRuns: 2_000 },
     );
