@@ -90,6 +90,7 @@ async function contenders(folder: string): Promise<Contender[]> {
       await run("sync", ["-f", root]);
     },
     run: () => collect(root),
+    inProcess: true,
   };
   return nix === undefined ? [cab] : [nixContender(folder, nix), cab];
 }
@@ -132,6 +133,7 @@ async function mark(folder: string): Promise<void> {
       const graph = readObjectGraph(database.tables);
       graph.referrersFirst(graph.reached(roots));
     },
+    inProcess: true,
   };
   report(`${LARGE} objects with ${REFERENCES} references each`, await measure({ rounds: 3 }, [marking]));
   await database.close();

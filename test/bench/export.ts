@@ -2,7 +2,7 @@
  * Takes a closure of some 250 MB (the seed's tree: 5,000 files, as a compiler and its tools have) from one store to
  * another through one file, beside `nix copy` through a file cache, where it is installed: compressed as cab does it, not
  * at all, and with --default also as Nix does it by itself (xz, which takes minutes). Each is a whole process, and writes
- * to a store or cache that has nothing yet.
+ * to a store or cache that has nothing yet. None is removed before the end, as in add-tree.ts.
  *
  *     node test/bench/export.ts [--default] [FOLDER]      FOLDER: on the file system to measure; default: the temporary one
  */
@@ -32,11 +32,6 @@ const storeRoot = join(tree, "../..");
 /** What is dirty on the disk is written first, so that a round pays for its own work alone. */
 const settled = async (folder: string): Promise<void> => void (await run("sync", ["-f", folder]));
 
-async function emptied(folder: string): Promise<void> {
-  await run("chmod", ["-R", "u+w", folder]).catch(() => {});
-  await rm(folder, { recursive: true, force: true });
-}
-
 const cabWith = (args: readonly string[], root: string, stdio: readonly ("ignore" | "inherit" | number)[]) =>
   run(join(CHECKOUT, "cab"), args, { env: { ...process.env, CAB_ROOT: root }, stdio: [...stdio, "ignore"] as never });
 
@@ -48,7 +43,7 @@ interface Way {
 
 function cabWay(folder: string): Way {
   const stream = join(folder, "stream");
-  const there = join(folder, "there");
+  let imports = 0;
   return {
     name: "cab",
     out: {
@@ -58,11 +53,11 @@ function cabWay(folder: string): Way {
     },
     in: {
       name: "cab import",
-      prepare: async () => {
-        await emptied(there);
-        await settled(folder);
+      prepare: () => settled(folder),
+      run: async () => {
+        const there = join(folder, `there-${imports++}`);
+        await cabWith(["import"], there, [openSync(stream, "r"), "ignore"]);
       },
-      run: async () => void (await cabWith(["import"], there, [openSync(stream, "r"), "ignore"])),
     },
   };
 }
@@ -79,28 +74,28 @@ async function nixWays(folder: string): Promise<Way[]> {
   const added = (await run("nix-store", ["--store", from, "--add", tree])).trim();
   const env = { ...process.env, NIX_REMOTE: "", HOME: folder };
   return ["zstd", "none", ...(withDefault ? ["xz"] : [])].map((compression): Way => {
-    const cache = join(folder, `cache-${compression}`);
-    const there = join(folder, `nix-there-${compression}`);
-    const url = `file://${cache}?compression=${compression}`;
+    let copies = 0;
+    const cache = (): string => `file://${join(folder, `cache-${compression}-${copies}`)}?compression=${compression}`;
+    let imports = 0;
     return {
       name: compression,
       out: {
         name: `nix copy, ${compression}`,
         prepare: async () => {
-          await emptied(cache);
+          copies++;
           // What Nix remembers of caches would keep it from writing.
-          await emptied(join(folder, ".cache"));
+          await rm(join(folder, ".cache"), { recursive: true, force: true });
           await settled(folder);
         },
-        run: async () => void (await run(nix, [...copy, "--store", from, "--to", url, added], { env })),
+        run: async () => void (await run(nix, [...copy, "--store", from, "--to", cache(), added], { env })),
       },
       in: {
         name: `nix copy, ${compression}`,
-        prepare: async () => {
-          await emptied(there);
-          await settled(folder);
+        prepare: () => settled(folder),
+        run: async () => {
+          const there = `local?root=${join(folder, `nix-there-${compression}-${imports++}`)}`;
+          await run(nix, [...copy, "--from", cache(), "--to", there, added], { env });
         },
-        run: async () => void (await run(nix, [...copy, "--from", url, "--to", `local?root=${there}`, added], { env })),
       },
     };
   });

@@ -1,6 +1,6 @@
 /**
- * What the sandbox adds to a trivial build: builds of `true` with 0, 20 and 50 inputs through the executor, one after
- * the other, beside a bare `bwrap … true` with the same tools; and a builtin, which needs no process. The tools are
+ * What the sandbox adds to a trivial build: 1,000 builds of `true` with 0, 20 and 50 inputs through the executor, one after
+ * the other, beside a bare `bwrap … true` with the same tools; and 1,000 of a builtin, which needs no process. The tools are
  * cab's own, which are realised first.
  *
  *     node test/bench/sandbox.ts
@@ -9,10 +9,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { arch } from "node:process";
 import { type BuildJob, type DrvHash, type ResolvedDerivation, type StorePath, storePath } from "@cab/core";
 import { createExecutor } from "@cab/executor";
-import { inTemporaryFolder, measure, realised, report, rightOf, run } from "./support.ts";
+import { type Contender, inTemporaryFolder, measure, realised, report, rightOf, run } from "./support.ts";
 
 const ROUNDS = 10;
-const BUILDS = 20;
+const BUILDS = 100;
 
 const tools = await realised("sandbox");
 
@@ -63,8 +63,9 @@ await inTemporaryFolder("sandbox", async (folder) => {
     };
     rightOf(await executor.builder.build(job)());
   };
-  const many = (name: string, one: () => Promise<unknown>) => ({
+  const many = (name: string, one: () => Promise<unknown>, inProcess = false): Contender => ({
     name,
+    inProcess,
     run: async () => {
       for (let i = 0; i < BUILDS; i++) await one();
     },
@@ -79,7 +80,7 @@ await inTemporaryFolder("sandbox", async (folder) => {
     many("sandboxed, no inputs", () => build({}, 0)),
     many("sandboxed, 20 inputs", () => build({}, 20)),
     many("sandboxed, 50 inputs", () => build({}, 50)),
-    many("builtin:write@1", () => build({ builder: "builtin:write@1", env: { text: "x" } }, 0)),
+    many("builtin:write@1", () => build({ builder: "builtin:write@1", env: { text: "x" } }, 0), true),
   ]);
   await executor.close();
   report(`one build, of ${ROUNDS * BUILDS}`, timings, BUILDS);
