@@ -1,6 +1,7 @@
 /** Reads a file's bytes once, for hashing and scanning, and writes patches into it. Knows no tree. */
+import type { Hash } from "node:crypto";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
-import { newHash, sha256Of } from "./bulk-hash.ts";
+import { hashOf, newHash, sha256Of } from "./bulk-hash.ts";
 import type { Found, Scanner } from "./scan.ts";
 
 /** Bytes that stand at an offset instead of what is in the file. */
@@ -80,11 +81,14 @@ export async function digestWith(
 ): Promise<string> {
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const sum = newHash(algorithm);
+    let sum: Hash | undefined;
     for (let start = 0; ; ) {
       const bytes = buffer.subarray(0, fill(descriptor, buffer));
-      if (bytes.length === 0) return sum.digest("hex");
       for (const patch of patches) applyPatch(bytes, start, patch);
+      // All of it, as most files are.
+      if (start === 0 && bytes.length < buffer.length) return hashOf(algorithm, bytes);
+      if (bytes.length === 0) return (sum as Hash).digest("hex");
+      sum ??= newHash(algorithm);
       sum.update(bytes);
       start += bytes.length;
       if (bytes.length === buffer.length) await pause();

@@ -21,6 +21,7 @@ const JOB_BYTES = 1 << 20;
 interface Waiting {
   readonly file: Buffer;
   readonly resolve: (digest: FileDigest) => void;
+  readonly reject: (error: Error) => void;
 }
 
 export function createFileHasher(workers: number): FileHasher {
@@ -34,15 +35,11 @@ export function createFileHasher(workers: number): FileHasher {
   let count = 0;
   let total = 0;
   let failure: Error | undefined;
-  let fail: (error: Error) => void = () => {};
-  const failed = new Promise<never>((_, reject) => {
-    fail = (error) => {
-      failure = error;
-      reject(error);
-    };
-  });
-  // Whoever waits for a digest hears of it too.
-  failed.catch(() => {});
+
+  const fail = (error: Error): void => {
+    failure = error;
+    for (const job of [...running.values(), ...jobs, next]) for (const { reject } of job) reject(error);
+  };
 
   const start = (): Worker => {
     const worker = new Worker(ownProgram("hash-worker"));
@@ -77,13 +74,13 @@ export function createFileHasher(workers: number): FileHasher {
   };
 
   const enqueue = (file: Buffer, size: number): Promise<FileDigest> => {
-    const { promise, resolve } = Promise.withResolvers<FileDigest>();
-    next.push({ file, resolve });
+    const { promise, resolve, reject } = Promise.withResolvers<FileDigest>();
+    next.push({ file, resolve, reject });
     nextBytes += size;
     total += size;
     if (next.length === 1) setImmediate(flush);
     if (next.length >= FILES || nextBytes >= JOB_BYTES) flush();
-    return Promise.race([promise, failed]);
+    return promise;
   };
 
   return {
