@@ -1,15 +1,51 @@
-import { local, sh } from "@cab/core";
+import { secret, sh } from "@cab/core";
+import {
+  directoryFiles,
+  directoryHealth,
+  directoryPackages,
+  directoryParams,
+  directoryService,
+  directoryState,
+  directoryTasks,
+  directoryUsers,
+} from "../lib/directory.ts";
 import { serverRole } from "../lib/server-role.ts";
-import busybox from "../libraries/busybox.ts";
-import cyrusSasl from "../libraries/cyrus-sasl.ts";
-import openssl from "../libraries/openssl.ts";
-import openldap from "../servers/openldap.ts";
 
-/** An LDAP directory: slapd with TLS, SASL and its overlays, the client tools, and a start script. */
+const name = "ldap-server";
+
+/** An LDAP directory: slapd with TLS, SASL, its overlays and its monitor, and the client tools. */
 export default serverRole({
-  name: "ldap-server",
-  packages: { openldap, openssl, cyrusSasl, busybox },
-  programs: ["openldap"],
-  files: local(import.meta, "./ldap-server"),
-  install: sh`source "$src/install.sh"`,
+  name,
+  description: "an LDAP directory with TLS, SASL and overlays, that others can replicate",
+  packages: directoryPackages,
+  programs: ["openldap", "openssl"],
+  params: directoryParams,
+  users: directoryUsers,
+  secrets: { password: secret("ldap-root-password") },
+  state: { directory: directoryState },
+  files: (role) => directoryFiles(role, name, []),
+  tasks: (role) => ({
+    ...directoryTasks(role, role.secrets.password),
+    entry: {
+      // A first entry for the suffix, where there is nothing yet.
+      exec: sh`[ ! -e ${role.state.directory}/data.mdb ] || exit 0
+suffix=${role.params.suffix}
+attribute=\${suffix%%=*} value=\${suffix#*=}
+value=\${value%%,*}
+{
+  printf 'dn: %s\n' "$suffix"
+  case $attribute in
+    dc) printf 'objectClass: dcObject\nobjectClass: organization\no: %s\n' "$value" ;;
+    o) printf 'objectClass: organization\n' ;;
+    ou) printf 'objectClass: organizationalUnit\n' ;;
+  esac
+  printf '%s: %s\n' "$attribute" "$value"
+} | ${role.openldap}/sbin/slapadd -f ${role.etc}/offline.conf -b "$suffix"`,
+      user: "openldap",
+    },
+  }),
+  services: (role) => ({
+    slapd: { ...directoryService(role, name), after: ["owner", "password", "entry"] },
+  }),
+  health: (role) => directoryHealth(role, name),
 });

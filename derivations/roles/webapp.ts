@@ -24,6 +24,6 @@ export default serverRole({
   name: "webapp",
   packages: { nginx, uwsgi, busybox, python: pythonEnvironment({ name: "webapp-python", packages: { program } }) },
   programs: ["nginx", "uwsgi", "python"],
-  files: local(import.meta, "./webapp"),
+  source: local(import.meta, "./webapp"),
   install: sh`source "$src/install.sh"`,
 }).for(platform);

@@ -40,7 +40,7 @@ export default serverRole({
   name: "two-redis",
   packages: { ours, debians },
   programs: ["debians"],
-  files: local(import.meta, "./two-redis"),
+  source: local(import.meta, "./two-redis"),
   install: sh\`for program in "$ours"/bin/*; do ln -s "$program" "$out/bin/our-$(basename "$program")"; done\`,
 });
 `,

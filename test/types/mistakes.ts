@@ -117,15 +117,15 @@ export const TYPED: readonly Topic[] = [
       ["a package for a way to get one", "autotools({ ...given, distribution: source })"],
       [
         "a misspelt field of a role",
-        'serverRole({ name: "web", packages: { nginx }, program: ["nginx"], files: source, install: sh`` })',
+        'serverRole({ name: "web", packages: { nginx }, program: ["nginx"], source, install: sh`` })',
       ],
       [
         "a program of a package that the role lacks",
-        'serverRole({ name: "web", packages: { nginx }, programs: ["ngnix"], files: source, install: sh`` })',
+        'serverRole({ name: "web", packages: { nginx }, programs: ["ngnix"], source, install: sh`` })',
       ],
       [
         "a folder's name for a role's files",
-        'serverRole({ name: "web", packages: {}, programs: [], files: "./web", install: sh`` })',
+        'serverRole({ name: "web", packages: {}, programs: [], source: "./web", install: sh`` })',
       ],
       ["a misspelt field of a repackaged one", 'fromDebian({ name: "redis-server", hostPath: {} })'],
       ["a misspelt field of a tree", 'debianTree({ name: "mine", packages: ["bash"], link: {} })'],
@@ -197,7 +197,7 @@ export const TYPED: readonly Topic[] = [
       ["the usual output of a package that is not split", "nginx.outputs.dev"],
       [
         "an output of a role",
-        'serverRole({ name: "web", packages: {}, programs: [], files: source, install: sh`` }).outputs.dev',
+        'serverRole({ name: "web", packages: {}, programs: [], source, install: sh`` }).outputs.dev',
       ],
       ["an output that a recipe did not state", 'autotools({ ...given, outputs: ["doc"] }).outputs.dev'],
     ),

@@ -79,7 +79,7 @@ describe("a builder", () => {
       readonly dev: OutputRef;
       readonly doc: OutputRef;
     }>();
-    const role = serverRole({ name: "web", packages: { nginx }, programs: ["nginx"], files: source, install: sh`` });
+    const role = serverRole({ name: "web", packages: { nginx }, programs: ["nginx"], source, install: sh`` });
     expectTypeOf(role.outputs).toEqualTypeOf<{ readonly out: OutputRef }>();
   });
 });

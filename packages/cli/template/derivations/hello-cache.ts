@@ -8,7 +8,7 @@ export default serverRole({
   name: "hello-cache",
   packages: { redis, busybox },
   programs: ["redis"],
-  files: local(import.meta, "./hello-cache"),
+  source: local(import.meta, "./hello-cache"),
   install: sh`mkdir "$out/etc"
 cp "$src/redis.conf" "$out/etc"
 sed -e "s|@out@|$out|; s|@redis@|$redis|; s|@busybox@|$busybox|" "$src/start.sh" > "$out/bin/hello-cache"

@@ -4,6 +4,7 @@ export * from "./failure.ts";
 export * from "./instantiate.ts";
 export * from "./option.ts";
 export * from "./package.ts";
+export * from "./param.ts";
 export * from "./policy.ts";
 export type { Refused } from "./refused.ts";
 export { type Secret, secret } from "./secret.ts";

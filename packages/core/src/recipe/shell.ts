@@ -1,6 +1,6 @@
 /**
- * `sh` and `argv`: tagged templates for scripts and argument vectors. Both are raw: a backslash means what it means to
- * the shell, and only `` \` `` and `\${` are unescaped. What stands in a hole is quoted, and recorded as a dependency.
+ * `sh`, `argv` and `content`: tagged templates for scripts, argument vectors and files. All are raw: a backslash is a
+ * backslash, and only `` \` `` and `\${` are unescaped. What stands in a hole is recorded as a dependency, and in a script quoted.
  */
 import { type EvaluationFailure, RecipeError } from "./failure.ts";
 import type { AsHoles } from "./hole.ts";
@@ -67,6 +67,18 @@ function words(literals: TemplateStringsArray, holes: readonly Hole[]): Text[] {
   });
   return split.map((word) => text(...word));
 }
+
+/** The text of a file: raw as well, and a hole stands in it as it is, a list's items separated by a space. */
+export const content = <H extends readonly unknown[]>(literals: TemplateStringsArray, ...holes: AsHoles<H>): Text =>
+  fileText(literals, holes as readonly Hole[]);
+
+const fileText = (literals: TemplateStringsArray, holes: readonly Hole[]): Text =>
+  text(
+    ...literals.raw.flatMap((literal, i) => [
+      unescapeLiteral(literal),
+      ...(i < holes.length ? partsOf(holes[i] as Hole, " ", (plain) => plain) : []),
+    ]),
+  );
 
 const badHole = (reason: string): EvaluationFailure => ({
   _tag: "BadRecipe",

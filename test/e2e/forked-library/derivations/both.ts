@@ -8,6 +8,6 @@ export default serverRole({
   name: "both",
   packages: { fork, upstream },
   programs: ["fork", "upstream"],
-  files: local(import.meta, "./rows"),
+  source: local(import.meta, "./rows"),
   install: sh`true`,
 });
