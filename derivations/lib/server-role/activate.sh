@@ -6,8 +6,8 @@
 #   activate supervise|stop                        the supervisor, in the foreground; the end of it and of all services
 #   activate status|health|drift|state             what runs, whether it works, what was changed, formats of data
 #   activate backup NAME FILE                      the data as text, compressed, with its digest beside it
-#   activate restore NAME FILE                     new data from such a file
-#   activate version NAME TARGET                   makes older data, as `state` names it, the current one
+#   activate restore NAME FILE --params FILE       stops the services, and makes new data from such a file
+#   activate version NAME TARGET                   stops the services, and makes older data, as `state` names it, current
 #
 # It knows no generations and no other host. It reads role.sh and the folders beside it, which the build made.
 set -eu
@@ -137,15 +137,24 @@ case $command in
     backup "$1" "$2"
     ;;
   restore)
-    [ $# -eq 2 ] || usage
+    [ $# -eq 4 ] || usage
+    restored=$1 from=$2
+    shift 2
+    takeParams "$@"
     makeRun
     lockRun
-    restore "$1" "$2"
+    prepare "$run/.next"
+    requireBackup "$restored" "$from"
+    gone= changed=
+    stopServices "$(installed)"
+    install "$next"
+    restore "$restored" "$from"
     ;;
   version)
     [ $# -eq 2 ] || usage
     makeRun
     lockRun
+    stopServices "$(installed)"
     useVersion "$1" "$2"
     ;;
   *) usage ;;

@@ -96,6 +96,8 @@ stopServices() {
 stopService() {
   directory=$(service "$1")
   rm -f "$run/fingerprints/$1"
+  # Whoever supervised it has ended, and it with them.
+  [ -p "$directory/supervise/control" ] && ! flock -n "$directory/supervise/lock" true || return 0
   patience=$(cat "$directory/stop-seconds")
   sv -w "$patience" force-stop "$directory" > /dev/null 2>&1 || :
   [ "$(cat "$directory/supervise/stat" 2> /dev/null)" != run ] || fail "$1 does not end"
@@ -195,7 +197,7 @@ startSteps() {
 runTask() {
   [ -n "$changed$fresh$gone" ] || return 0
   wanted=$(fingerprint tasks "$1" "$run")
-  "$libexec/tasks/$1/program" >&2 || fail "task $1 ended with $?"
+  "$libexec/tasks/$1/program" >&2 8>&- 9>&- || fail "task $1 ended with $?"
 }
 
 startService() {
@@ -211,6 +213,9 @@ startService() {
   event ready "$1"
 }
 
+# busybox's timeout leaves a process behind that watches the time, and must not hold our locks for so long.
+answers() { timeout 10 "$1" > /dev/null 2>&1 8>&- 9>&-; }
+
 # Ready, or three failures, or too late.
 awaitReady() {
   directory=$(service "$1")
@@ -220,7 +225,7 @@ awaitReady() {
     [ "$failures" -lt 3 ] || notReady "$1" "it ends at once, $failures times"
     if isUp "$1"; then
       if [ -e "$directory/ready" ]; then
-        if timeout 10 "$directory/ready" > /dev/null 2>&1; then return; fi
+        if answers "$directory/ready"; then return; fi
       else
         sleep 1
         if isUp "$1" && [ "$(cat "$directory/failures" 2> /dev/null || echo 0)" = "$failures" ]; then return; fi
@@ -304,7 +309,7 @@ printStatus() {
 
 probeHealth() {
   [ -e "$libexec/health/program" ] || exit 0
-  if timeout 10 "$libexec/health/program" > /dev/null 2>&1; then
+  if answers "$libexec/health/program"; then
     event healthy "$ROLE"
   else
     event unhealthy "$ROLE"

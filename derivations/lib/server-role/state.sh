@@ -95,10 +95,15 @@ backup() {
   event backup "$1" "$2" "$digest"
 }
 
+# Before anything is stopped: there is such a file, and it is what was written.
+requireBackup() {
+  requireState "$1" restore
+  [ -r "$2" ] && [ -r "$2.sha256" ] || fail "cannot read $2 and $2.sha256"
+  [ "$(sha256sum < "$2" | cut -c 1-64)" = "$(cat "$2.sha256")" ] || fail "$2 is not what was written: its digest differs"
+}
+
 # restore NAME FILE: all or nothing.
 restore() {
-  requireState "$1" restore
-  [ "$(sha256sum < "$2" | cut -c 1-64)" = "$(cat "$2.sha256")" ] || fail "$2 is not what was written: its digest differs"
   emptyVersion "$1"
   rm -f "$version.failed"
   { gunzip < "$2" || printf failed > "$version.failed"; } | CAB_STATE=$version.new "$libexec/state/$1/restore" >&2 ||
