@@ -45,6 +45,7 @@ export const directoryUsers = { openldap: 389 };
 
 /** What a role of this kind is told by `serverRole`. */
 export interface Directory {
+  readonly name: string;
   readonly openldap: typeof openldap;
   readonly openssl: typeof openssl;
   readonly cyrusSasl: typeof cyrusSasl;
@@ -81,7 +82,7 @@ index uid,cn,sn,mail eq,sub
 `;
 
 /** The role's files; `more` stands in the database's part of slapd's configuration. */
-export function directoryFiles(of: Directory, role: string, more: Hole): Readonly<Record<string, Text>> {
+export function directoryFiles(of: Directory, more: Hole): Readonly<Record<string, Text>> {
   const { params, run } = of;
   return {
     "slapd.conf": content`${schema(of)}
@@ -119,7 +120,7 @@ ${database(of)}`,
 mech_list: EXTERNAL SCRAM-SHA-256 SCRAM-SHA-512
 auxprop_plugin: slapd
 `,
-    "ldap.conf": content`URI ${socketUrl(role)}
+    "ldap.conf": content`URI ${socketUrl(of.name)}
 BASE ${params.suffix}
 ${when(params.authority, (file) => content`TLS_CACERT ${file}`)}
 `,
@@ -143,9 +144,9 @@ export function directoryTasks(of: Directory, password: Text): Readonly<Record<s
   };
 }
 
-export function directoryService(of: Directory, role: string): Service {
+export function directoryService(of: Directory): Service {
   const { openldap, openssl, cyrusSasl, params, etc } = of;
-  const urls = content`${socketUrl(role)} ldap://${params.address}:${params.port}`;
+  const urls = content`${socketUrl(of.name)} ldap://${params.address}:${params.port}`;
   return {
     // -s 0: the host's syslog is not ours; what is logged goes to standard error.
     exec: argv`${openldap}/libexec/slapd -d ${params.log} -s 0 -f ${etc}/slapd.conf -h ${urls}`,
@@ -156,12 +157,12 @@ export function directoryService(of: Directory, role: string): Service {
       SASL_CONF_PATH: content`${etc}/sasl2`,
       LDAPCONF: content`${etc}/ldap.conf`,
     },
-    ready: directoryHealth(of, role),
+    ready: directoryHealth(of),
   };
 }
 
-export const directoryHealth = ({ openldap }: Directory, role: string): readonly Text[] =>
-  argv`${openldap}/bin/ldapsearch -x -LLL -o nettimeout=5 -H ${socketUrl(role)} -s base -b ${""} namingContexts`;
+export const directoryHealth = ({ openldap, name }: Directory): readonly Text[] =>
+  argv`${openldap}/bin/ldapsearch -x -LLL -o nettimeout=5 -H ${socketUrl(name)} -s base -b ${""} namingContexts`;
 
 /** LMDB's files are of one version of slapd's backend; as LDIF any other can take them. */
 export const directoryState = ({ openldap, params, etc, run }: Directory): State => ({

@@ -58,7 +58,7 @@ export function roleFiles(role: Declared, shell: AnyPackage): RoleFile[] {
       line(`libexec/${name in role.tasks ? "tasks" : "services"}/${name}/uses`, usesLines(uses)),
     ),
     ...stateFiles(role, program),
-    ...(role.health === null ? [] : [program("libexec/health/program", { exec: role.health })]),
+    ...Object.entries(role.health).map(([name, exec]) => program(`libexec/health/${name}`, { exec })),
     line("libexec/secret-owners", secretOwners(whole)),
     line("libexec/role.sh", settings(whole)),
     { path: "role.json", text: manifest(whole), isProgram: false },
@@ -213,7 +213,7 @@ function manifest({ role, steps, services, uses }: Whole): Text {
     tasks: mapped(role.tasks, (name, task) => ({ ...common(name, task), after: task.after ?? [] })),
     timers: mapped(role.timers, (name, timer) => ({ ...common(name, timer), everySeconds: timer.everySeconds })),
     state: mapped(role.state, (_, { format, converts }) => ({ format, converts: converts ?? null })),
-    health: { probes: role.health === null ? [] : [role.name], seconds: role.healthSeconds ?? HEALTH_SECONDS },
+    health: { probes: Object.keys(role.health), seconds: role.healthSeconds ?? HEALTH_SECONDS },
     users: Object.keys(role.users),
     sizeBudget: role.sizeBudget,
   });

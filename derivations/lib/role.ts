@@ -8,6 +8,8 @@ export type Secrets = Readonly<Record<string, Secret>>;
 
 /** What a role's functions are told: its packages by their keys, and where a host will have the rest. */
 export type RoleContext<P extends Packages, M extends ParamSpecs, S extends Secrets, D extends string> = P & {
+  /** Of the role that is built: for one that is included, the outermost. */
+  readonly name: string;
   readonly params: ParamTexts<M>;
   /** Files that only the user who activates can read; each holds one secret. */
   readonly secrets: { readonly [K in keyof S]: Text };
@@ -94,6 +96,8 @@ export interface RoleSpec<P extends Packages, M extends ParamSpecs, S extends Se
 /** A role's functions, applied. */
 export interface Declared {
   readonly name: string;
+  /** The role that says so: another than `name` where it is included. */
+  readonly from: string;
   readonly description: string;
   readonly params: ParamSpecs;
   readonly secrets: Secrets;
@@ -103,7 +107,7 @@ export interface Declared {
   readonly tasks: Readonly<Record<string, Task>>;
   readonly services: Readonly<Record<string, Service>>;
   readonly timers: Readonly<Record<string, Timer>>;
-  readonly health: Command | null;
+  readonly health: Readonly<Record<string, Command>>;
   readonly healthSeconds: number | undefined;
   readonly sizeBudget: number | null;
 }

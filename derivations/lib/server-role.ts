@@ -21,6 +21,7 @@ import {
 import busybox from "../libraries/busybox.ts";
 import type { Declared, RoleContext, RoleSpec, Secrets } from "./role.ts";
 import { roleFiles } from "./role-files.ts";
+import { merged } from "./role-merge.ts";
 import { runDirectory } from "./role-programs.ts";
 import { stdenvRecipe } from "./stdenv.ts";
 
@@ -28,10 +29,18 @@ const scripts = local(import.meta, "./server-role");
 
 export interface ServerRoleSpec<P extends Packages, M extends ParamSpecs, S extends Secrets, D extends string>
   extends RoleSpec<P, M, S, D> {
+  /** Other roles, all of which this one is as well. */
+  readonly includes?: readonly IncludedRole[];
   /** A folder for `install`: `$src`. */
   readonly source?: AnyPackage;
   /** Adds to `$out`. In the script each package stands under its key. */
   readonly install?: Text;
+}
+
+/** What `serverRole` makes, whatever it declares. */
+export interface IncludedRole extends AnyPackage {
+  readonly inputs: Packages;
+  readonly spec: object;
 }
 
 type Spec<P extends Packages, M extends ParamSpecs, S extends Secrets, D extends string> = ServerRoleSpec<
@@ -42,6 +51,8 @@ type Spec<P extends Packages, M extends ParamSpecs, S extends Secrets, D extends
 > & {
   readonly inputs: P;
 };
+
+type AnyRoleSpec = ServerRoleSpec<Packages, ParamSpecs, Secrets, string>;
 
 // biome-ignore lint/complexity/noBannedTypes: a role without secrets
 type NoSecrets = {};
@@ -56,10 +67,19 @@ export const serverRole = <
 ): Package<NoOptions, P, Spec<P, M, S, D>, "out"> =>
   definePackage<NoOptions, P, Spec<P, M, S, D>>({ ...role, inputs: role.packages }, ({ spec, inputs }, host) => {
     const packages: Packages = inputs;
-    const files = roleFiles(declared(spec, inputs), busybox);
+    const included = (spec.includes ?? []).map((role) => ({ ...role, spec: role.spec as AnyRoleSpec }));
+    const role = merged(
+      declared(spec, inputs, spec.name),
+      included.map((one) => declared(one.spec, one.inputs, spec.name)),
+    );
+    requireNames(role);
+    const files = roleFiles(role, busybox);
+    const programs = [{ spec, inputs: packages }, ...included].flatMap((one) =>
+      one.spec.programs.map((name) => one.inputs[name] as AnyPackage),
+    );
     const script = sh`phase link
 mkdir -p "$out/bin" "$out/libexec"
-for package in ${spec.programs.map((name) => packages[name] as AnyPackage)}; do
+for package in ${programs}; do
   for program in "$package"/bin/* "$package"/sbin/* "$package"/libexec/*; do
     if [[ -f $program && -x $program ]]; then ln -s "$program" "$out/bin"; fi
   done
@@ -88,7 +108,7 @@ fixup`;
           name: spec.name,
           version: "",
           src: spec.source ?? [],
-          inputs: Object.values(packages),
+          inputs: [packages, ...included.map((one) => one.inputs)].flatMap((of) => Object.values(of)),
           ...Object.fromEntries(files.map((file, i) => [`content${i}`, file.text])),
           ...packages,
         },
@@ -101,13 +121,14 @@ fixup`;
 function declared<P extends Packages, M extends ParamSpecs, S extends Secrets, D extends string>(
   spec: ServerRoleSpec<P, M, S, D>,
   packages: P,
+  name: string,
 ): Declared {
-  const { name } = spec;
   const params: ParamSpecs = spec.params ?? {};
   const secrets: Secrets = spec.secrets ?? {};
   const states = Object.keys(spec.state ?? {});
   const run = runDirectory(name);
   const own = {
+    name,
     params: paramTexts(params),
     secrets: mapped(secrets, (secret) => text(`${run}/secrets/${secret.name}`)),
     state: Object.fromEntries(states.map((state) => [state, text(`/cab/state/${name}/${state}`)])),
@@ -118,8 +139,9 @@ function declared<P extends Packages, M extends ParamSpecs, S extends Secrets, D
   if (hidden !== undefined)
     throw bad(`a package of ${name} is called ${hidden}`, "rename its key: roles use this word");
   const context = { ...packages, ...own } as unknown as RoleContext<P, M, S, D>;
-  const role: Declared = {
+  return {
     name,
+    from: spec.name,
     description: spec.description ?? "",
     params,
     secrets,
@@ -131,12 +153,10 @@ function declared<P extends Packages, M extends ParamSpecs, S extends Secrets, D
     tasks: spec.tasks?.(context) ?? {},
     services: spec.services?.(context) ?? {},
     timers: spec.timers?.(context) ?? {},
-    health: spec.health?.(context) ?? null,
+    health: spec.health === undefined ? {} : { [spec.name]: spec.health(context) },
     healthSeconds: spec.healthSeconds,
     sizeBudget: spec.sizeBudget ?? null,
   };
-  requireNames(role);
-  return role;
 }
 
 const mapped = <A, B>(of: Readonly<Record<string, A>>, make: (value: A) => B): Readonly<Record<string, B>> =>
@@ -148,7 +168,7 @@ const FILE = /^[a-zA-Z0-9_][a-zA-Z0-9._-]*(\/[a-zA-Z0-9_][a-zA-Z0-9._-]*)*$/;
 /** Names become words of the shell and parts of paths. */
 function requireNames({ name: role, files, state, services, tasks, timers, users }: Declared): void {
   for (const name of [state, services, tasks, timers, users].flatMap(Object.keys)) {
-    if (!NAME.test(name)) throw bad(`${JSON.stringify(name)} in ${role} is no name`, "use letters, digits and -");
+    if (!NAME.test(name)) throw bad(`${JSON.stringify(name)} in ${role} cannot be a name`, "use letters, digits and -");
   }
   for (const name of Object.keys(files)) {
     if (!FILE.test(name)) throw bad(`${JSON.stringify(name)} in ${role} is no file below etc/`, "use a relative path");

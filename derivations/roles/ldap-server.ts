@@ -11,11 +11,9 @@ import {
 } from "../lib/directory.ts";
 import { serverRole } from "../lib/server-role.ts";
 
-const name = "ldap-server";
-
 /** An LDAP directory: slapd with TLS, SASL, its overlays and its monitor, and the client tools. */
 export default serverRole({
-  name,
+  name: "ldap-server",
   description: "an LDAP directory with TLS, SASL and overlays, that others can replicate",
   packages: directoryPackages,
   programs: ["openldap", "openssl"],
@@ -23,7 +21,7 @@ export default serverRole({
   users: directoryUsers,
   secrets: { password: secret("ldap-root-password") },
   state: { directory: directoryState },
-  files: (role) => directoryFiles(role, name, []),
+  files: (role) => directoryFiles(role, []),
   tasks: (role) => ({
     ...directoryTasks(role, role.secrets.password),
     entry: {
@@ -45,7 +43,7 @@ value=\${value%%,*}
     },
   }),
   services: (role) => ({
-    slapd: { ...directoryService(role, name), after: ["owner", "password", "entry"] },
+    slapd: { ...directoryService(role), after: ["owner", "password", "entry"] },
   }),
-  health: (role) => directoryHealth(role, name),
+  health: directoryHealth,
 });

@@ -1,7 +1,7 @@
 /** Drives the `ldap-server` role for tests: certificates, entries, a running slapd, and its clients, all from one store. */
-import { chownSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { freePort, processBelow, untilReady } from "./processes.ts";
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { freePort, untilReady } from "./processes.ts";
 import { type CabOptions, cab, type Ended, startCab } from "./support.ts";
 
 export interface DirectoryServer {
@@ -34,46 +34,49 @@ export function people(): string {
   return lines.join("\n");
 }
 
-/** Starts slapd as the user of `options`, with its state in `folder`, loaded with `people()` and with STARTTLS. */
+/**
+ * Starts slapd as the user of `options`, its state in their store's, loaded with `people()` and with STARTTLS; what it is
+ * told lies in `folder`.
+ */
 export async function startDirectory(folder: string, options: CabOptions): Promise<DirectoryServer> {
-  const url = `ldap://127.0.0.1:${await freePort()}`;
-  const file = (name: string): string => join(folder, name);
-  const own = (name: string, text: string): string => {
-    writeFileSync(file(name), text, { mode: 0o600 });
-    if (options.uid !== undefined) chownSync(file(name), options.uid, options.uid);
-    return file(name);
+  const port = await freePort();
+  const url = `ldap://127.0.0.1:${port}`;
+  const root = options.root ?? join(options.env?.HOME ?? "", ".local/share/cab");
+  const own = (file: string, text: string): string => {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text, { mode: 0o600 });
+    if (options.uid !== undefined) chownSync(file, options.uid, options.uid);
+    return file;
   };
-  const env = {
-    ...options.env,
-    LDAP_STATE: file("state"),
-    LDAP_RUN: file("run"),
-    LDAP_URLS: url,
-    LDAP_ROOT_PASSWORD_FILE: own("password", "secret"),
-    LDAP_TLS_CERTIFICATE: file("certificate.pem"),
-    LDAP_TLS_KEY: file("key.pem"),
-    LDAP_TLS_CA: file("certificate.pem"),
+  const [certificate, key] = [join(folder, "certificate.pem"), join(folder, "key.pem")];
+  const params = { port, certificate, key, authority: certificate };
+  const lines = Object.entries(params).map(([name, value]) => `${name} = ${value}\n`);
+  own(join(root, "etc/ldap-server.params"), lines.join(""));
+  own(join(root, "etc/secrets/ldap-root-password"), "secret");
+  const within = {
+    ...options,
+    env: { ...options.env, LDAPCONF: "/cab/run/ldap-server/etc/ldap.conf" },
+    cwd: folder,
   };
-  const within = { ...options, env, cwd: folder };
-  const role = async (...argv: readonly string[]): Promise<Ended> => {
-    const ended = await cab(["run", "ldap-server", "ldap-server", ...argv], within);
-    return ended;
-  };
+  const tool = (...argv: readonly string[]): Promise<Ended> => cab(["run", "ldap-server", ...argv], within);
   const ok = async (...argv: readonly string[]): Promise<void> => {
-    const { code, stderr, stdout } = await role(...argv);
-    if (code !== 0) throw new Error(`ldap-server ${argv.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
+    const { code, stderr, stdout } = await tool(...argv);
+    if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
   };
   await ok(
-    ...["exec", "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
-    ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file("key.pem"), "-out", file("certificate.pem")],
+    ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
+    ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
   );
-  await ok("init");
-  await ok("load", own("people.ldif", people()));
-  const server = startCab(["run", "ldap-server", "ldap-server", "start"], within);
-  await untilReady(async () => (await role("health")).code === 0, server);
+  // As root, slapd runs as a user of its own.
+  chmodSync(key, 0o644);
+  const server = startCab(["run", "ldap-server", "activate", "up", "--params", "/cab/etc/ldap-server.params"], within);
+  await untilReady(async () => (await tool("activate", "health")).code === 0, server);
+  await ok("ldapadd", "-x", "-H", url, "-D", ADMIN, "-w", "secret", "-f", own(join(folder, "people.ldif"), people()));
+  const pid = Number(readFileSync(join(root, "run/ldap-server/service/slapd/supervise/pid"), "utf8"));
   return {
     url,
-    pid: processBelow(server.pid as number, "slapd"),
-    tool: (...argv) => role("exec", ...argv),
+    pid,
+    tool,
     stop: async () => {
       server.kill("SIGTERM");
       return (await server.ended).code;

@@ -308,13 +308,17 @@ printStatus() {
 }
 
 probeHealth() {
-  [ -e "$libexec/health/program" ] || exit 0
-  if answers "$libexec/health/program"; then
-    event healthy "$ROLE"
-  else
-    event unhealthy "$ROLE"
-    exit "$FAILED"
-  fi
+  code=0
+  for probe in "$libexec"/health/*; do
+    [ -e "$probe" ] || continue
+    if answers "$probe"; then
+      event healthy "${probe##*/}"
+    else
+      event unhealthy "${probe##*/}"
+      code=$FAILED
+    fi
+  done
+  exit "$code"
 }
 
 # Rendered files that are not as they were rendered.
