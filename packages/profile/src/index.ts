@@ -1,0 +1,10 @@
+/** The profile package: what a host runs. */
+export * from "./activator.ts";
+export * from "./failure.ts";
+export * from "./generation.ts";
+export * from "./manifest.ts";
+export * from "./params-file.ts";
+export * from "./profile-folder.ts";
+export * from "./state-plan.ts";
+export * from "./switch.ts";
+export * from "./switch-ports.ts";
