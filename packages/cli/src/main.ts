@@ -31,7 +31,7 @@ async function main(args: readonly string[], host: Host): Promise<number> {
   }
   const code = await verb.run(input, host);
   // Another program's exit code says more than that we were asked to end it.
-  return verb.passesOn ? code : (signalCode ?? code);
+  return verb.passesOn || verb.endsBySignal ? code : (signalCode ?? code);
 }
 
 const overview = (): string =>

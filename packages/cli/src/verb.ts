@@ -56,6 +56,8 @@ export interface Verb<F extends Flags = Flags> {
   readonly flags: F;
   /** Whether everything behind the first word belongs to another program, dashes or not: `cab run NAME PROGRAM -x`. */
   readonly passesOn?: boolean;
+  /** Whether SIGTERM is how it normally ends, so that its own exit code counts then. */
+  readonly endsBySignal?: boolean;
   /** Returns the exit code. */
   run(input: { readonly positionals: readonly string[]; readonly flags: FlagValues<F> }, host: Host): Promise<number>;
 }

@@ -4,7 +4,7 @@ export { DEFAULT_PATIENCE, network } from "./fetch/network.ts";
 export { gitHost } from "./git/command.ts";
 export type { Newer, VersionQuery } from "./pin/newer.ts";
 export { openPinning, type PinHost, type Pinning } from "./pin/pin.ts";
-export { hostViewCommand } from "./sandbox/host-view.ts";
+export { hostViewCommand, type ViewTies } from "./sandbox/host-view.ts";
 export { probeSandbox } from "./sandbox/probe.ts";
 export { treePrograms } from "./sandbox/programs.ts";
 export { type BlobSink, type BlobSource, directoryBlobs, memoryBlobs } from "./substituters/blobs.ts";

@@ -74,7 +74,8 @@ export function activateProgram(options: ActivateOptions): Activator {
     drift: async (path) => driftOf((await done(path, ["drift"])).lines),
     state: async (path) => statesOf((await done(path, ["state"])).lines),
     backup: async (path, name, file) => void (await done(path, ["backup", name, `${backups}/${file}`])),
-    restore: async (path, name, file) => void (await done(path, ["restore", name, `${backups}/${file}`])),
+    restore: async ({ path, params }, name, file) =>
+      void (await done(path, ["restore", name, `${backups}/${file}`, "--params", params])),
     version: async (path, name, version) => void (await done(path, ["version", name, version])),
     supervise: (path) => options.supervise([activate(path), "supervise"], async () => (await status(path)).running),
   };

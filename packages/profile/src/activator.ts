@@ -61,7 +61,8 @@ export interface Activator {
   readonly state: (path: StorePath) => Promise<readonly StateVersion[]>;
   /** `backup`: a name below `.backups`. */
   readonly backup: (path: StorePath, name: string, backup: string) => Promise<void>;
-  readonly restore: (path: StorePath, name: string, backup: string) => Promise<void>;
+  /** Stops the services first, as does `version`. */
+  readonly restore: (instance: Instance, name: string, backup: string) => Promise<void>;
   readonly version: (path: StorePath, name: string, version: string) => Promise<void>;
   /** Starts the supervisor of this object, and returns when it runs. */
   readonly supervise: (path: StorePath) => Promise<void>;

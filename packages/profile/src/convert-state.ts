@@ -7,7 +7,7 @@ import { Refused } from "./failure.ts";
 import type { Generation, Profile, StateBefore } from "./generation.ts";
 import { currentGeneration, generationNumbered } from "./generation.ts";
 import { planState, type Reader, type StateBackup, type StatePlan, type StateStep } from "./state-plan.ts";
-import { manifestOf, requireGoingOn, type SwitchPorts } from "./switch-ports.ts";
+import { instanceOf, manifestOf, requireGoingOn, type SwitchPorts } from "./switch-ports.ts";
 
 /** Refused if some data could not be given to the target. */
 export async function plannedState(
@@ -95,7 +95,7 @@ async function replaceState(
   const before: StateBefore = { name, format: from, version, backup: step._tag === "Convert" ? backup : null, made };
   const recorded = { ...target, state: [...target.state, before] };
   await folder.write(recorded);
-  await activator.restore(target.path, name, backup);
+  await activator.restore(instanceOf(ports, target), name, backup);
   emit({ _tag: "Converted", state: name, from, to });
   return recorded;
 }

@@ -47,6 +47,12 @@ export const orNull =
   (value, at) =>
     value === null ? null : of(value, at);
 
+/** For what an object need not have. */
+export const orMissing =
+  <A>(of: Decoder<A>, missing: A): Decoder<A> =>
+  (value, at) =>
+    value === undefined ? missing : of(value, at);
+
 export const list =
   <A>(of: Decoder<A>): Decoder<readonly A[]> =>
   (value, at) =>

@@ -9,6 +9,7 @@ import {
   list,
   matching,
   oneOf,
+  orMissing,
   orNull,
   shape,
   text,
@@ -20,7 +21,9 @@ export interface Manifest {
   readonly params: ReadonlyMap<string, ParamSpec>;
   /** By key: what the host calls it. */
   readonly secrets: ReadonlyMap<string, string>;
-  readonly services: ReadonlyMap<string, ServiceSpec>;
+  readonly services: ReadonlyMap<string, UnitSpec>;
+  readonly tasks: ReadonlyMap<string, UnitSpec>;
+  readonly timers: ReadonlyMap<string, UnitSpec>;
   readonly state: ReadonlyMap<string, StateSpec>;
   readonly health: { readonly probes: readonly string[]; readonly seconds: number };
 }
@@ -32,11 +35,12 @@ export interface ParamSpec {
   readonly optional: boolean;
 }
 
-export interface ServiceSpec {
-  readonly exec: readonly string[];
-  readonly user: string | null;
-  /** What its programs name: when one of these changes, so does the service. */
+/** A service, a task or a timer. */
+export interface UnitSpec {
+  /** What its programs name: when one of these changes, so does the unit. */
   readonly uses: Uses;
+  /** Units that come before it. */
+  readonly after: readonly string[];
 }
 
 export interface Uses {
@@ -60,6 +64,11 @@ const name = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "a name of letters, 
 
 const format = matching(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/, "a format of letters, digits, ., _, + and -");
 
+const unit: Decoder<UnitSpec> = shape<UnitSpec>({
+  uses: shape<Uses>({ files: list(text), params: list(text), secrets: list(text) }),
+  after: orMissing(list(text), []),
+});
+
 const manifest: Decoder<Manifest> = shape<Manifest>({
   name,
   description: text,
@@ -73,14 +82,9 @@ const manifest: Decoder<Manifest> = shape<Manifest>({
     }),
   ),
   secrets: byName(text, name),
-  services: byName(
-    name,
-    shape<ServiceSpec>({
-      exec: list(text),
-      user: orNull(text),
-      uses: shape<Uses>({ files: list(text), params: list(text), secrets: list(text) }),
-    }),
-  ),
+  services: byName(name, unit),
+  tasks: byName(name, unit),
+  timers: byName(name, unit),
   state: byName(name, shape<StateSpec>({ format, converts: orNull(text) })),
   health: shape<Manifest["health"]>({ probes: list(text), seconds: integer }),
 });

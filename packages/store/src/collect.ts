@@ -7,12 +7,12 @@
  * that a killed collector, or a full disk, leaves valid what is whole. Then its tree gets a temporary name, if it is still
  * not valid: somebody may have built it again meanwhile. The tree itself is removed outside of the lock.
  */
-import { lstatSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { lstatSync, readdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { type ObjectInfo, STORE_DIR, type StorePath, storePathOf } from "@cab/core";
 import type { Database, Writer } from "./database.ts";
 import { storeFailure } from "./failure.ts";
-import { fallingGenerations, type GenerationPolicy, generationsOf } from "./generations.ts";
+import { fallingGenerations, type GenerationPolicy, generationsOf, removeGeneration } from "./generations.ts";
 import { type Layout, objectFile } from "./layout.ts";
 import { removeOldLogs, removeUnusedPoolFiles, removeUnusedRecords } from "./left-over.ts";
 import { type ObjectGraph, readObjectGraph } from "./object-graph.ts";
@@ -62,7 +62,7 @@ export async function collect(context: CollectContext, options: CollectOptions):
   await removeAbandoned(layout, (action) => database.write(action));
   const generations = database.write(() => {
     const falling = generationsToGo(layout, options.generations);
-    for (const link of falling) rmSync(link, { force: true });
+    for (const link of falling) removeGeneration(link);
     // Before anything that they keep goes: a generation that comes back with the power must not lead to nothing.
     for (const role of new Set(falling.map(dirname))) syncFile(role);
     removeStaleLinks(layout);

@@ -1,8 +1,8 @@
 /**
- * Which generations of a role fall when old ones are to go. Knows their numbers, times and the current one; not the
- * disk but for reading it.
+ * Which generations of a role fall when old ones are to go. Knows their numbers, times and the current one, and how a
+ * generation is given up.
  */
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { StorePath } from "@cab/core";
 import type { Layout } from "./layout.ts";
@@ -20,6 +20,7 @@ export interface Generation {
   readonly number: number;
   /** When it was made, in milliseconds since 1970. */
   readonly made: number;
+  /** Or what a switch is about to make current. */
   readonly isCurrent: boolean;
 }
 
@@ -34,6 +35,11 @@ export function fallingGenerations(generations: readonly Generation[], { since, 
   });
 }
 
+/** Gives a generation up: its link, by which it counts, and then what its role's profile wrote beside it. */
+export function removeGeneration(link: string): void {
+  for (const file of [link, `${link}.params`, `${link}.json`]) rmSync(file, { force: true });
+}
+
 /** The generations of each role: links with a number in their name that lead to an object. */
 export function generationsOf(layout: Layout): Generation[][] {
   return readdirSync(layout.profiles, { withFileTypes: true })
@@ -46,13 +52,13 @@ function generationsIn(layout: Layout, directory: string): Generation[] {
     .filter((entry) => entry.isSymbolicLink())
     .map(({ name }) => ({ name, target: readlinkSync(join(directory, name)) }));
   const pathOf = (target: string): StorePath | undefined => objectOf(layout, directory, target);
-  const current = links.find(({ name }) => name === "current")?.target;
+  const current = links.flatMap(({ name, target }) => (name === "current" || name === "pending" ? [target] : []));
   return links.flatMap(({ name, target }) => {
     const number = /[0-9]+(?=[^0-9]*$)/.exec(name)?.[0];
     const path = pathOf(target);
     if (number === undefined || path === undefined) return [];
-    // `current` leads to the generation's link, or to its object.
-    const isCurrent = current !== undefined && (basename(current) === name || pathOf(current) === path);
+    // They lead to the generation's link, or to its object.
+    const isCurrent = current.some((leads) => basename(leads) === name || pathOf(leads) === path);
     const link = join(directory, name);
     return [{ link, number: Number(number), made: lstatSync(link).mtimeMs, isCurrent }];
   });

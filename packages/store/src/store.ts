@@ -95,6 +95,8 @@ export interface Store extends StorePort {
   readonly addRoot: (path: StorePath, link: string | undefined) => TaskEither<StoreFailure, Root | undefined>;
   /** By the name of an entry or the absolute path of a link; false if there is no such root. */
   readonly removeRoot: (name: string) => TaskEither<StoreFailure, boolean>;
+  /** Runs what makes or removes links in `var/profiles`, while no collector looks at them. What it throws is thrown. */
+  readonly whileLinksStand: <A>(action: () => A) => A;
   readonly verify: (options: VerifyOptions) => TaskEither<StoreFailure, Verified>;
   /** The store as who repairs this damage sees it. */
   readonly repairing: (damages: readonly Damage[]) => Repairing;
@@ -262,6 +264,7 @@ function makeStore(
         const { removeRootLink } = await import("./root-links.ts");
         return database.write(() => removeRootLink(layout, name));
       }),
+    whileLinksStand: (action) => database.write(action),
     collect: (options) =>
       attempt("collect garbage", layout.store, async () => {
         requireWritable();

@@ -1,25 +1,13 @@
 /** `cab run`: a program of a role, with the store at `/cab` whether or not it is physically there. */
-import { spawn } from "node:child_process";
 import { lstatSync } from "node:fs";
 import type { StorePath } from "@cab/core";
 import { cabRoot, LOGICAL_ROOT } from "../cab-root.ts";
 import { Ended } from "../ended.ts";
+import { startForeground } from "../foreground.ts";
 import { realiseFlags, realiseSettings } from "../realise-flags.ts";
 import { openSession, type Session } from "../realise-names.ts";
 import { defineVerb, type Host, UsageError } from "../verb.ts";
 import { hostSystem } from "../wiring.ts";
-
-/** As shells number a death by signal. */
-const SIGNAL_BASE = 128;
-
-const SIGNALS: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGTERM: 15,
-};
 
 export const verb = defineVerb({
   usage: "[FLAG…] NAME [PROGRAM [ARGUMENT…]]",
@@ -38,7 +26,7 @@ export const verb = defineVerb({
     try {
       const command = await commandOf(session, host, { file: `bin/${program ?? name}`, args });
       // The session stays open as long as the program runs, and keeps what it runs from being collected.
-      return command === undefined ? 1 : await runProgram(command, host);
+      return command === undefined ? 1 : await startForeground(command, { env: host.env, signal: host.signal }).ended;
     } finally {
       await session.close();
     }
@@ -74,31 +62,6 @@ async function viewed(
   command: readonly string[],
 ): Promise<string[]> {
   const { hostViewCommand, treePrograms } = await import("@cab/executor");
-  return hostViewCommand(treePrograms(store.physical(tools), hostSystem()), { cabRoot: root, cwd: host.cwd, command });
-}
-
-/** Its terminal, environment and exit code are ours; SIGINT and SIGTERM reach it too. */
-function runProgram([program, ...args]: readonly string[], host: Host): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program as string, args, {
-      stdio: ["inherit", "inherit", "inherit", "pipe"],
-      env: { ...host.env },
-    });
-    let status = "";
-    child.stdio[3]?.on("data", (chunk: Buffer) => {
-      status += chunk.toString();
-    });
-    // In a view of the host it is bubblewrap's child that became the program, and bubblewrap passes no signal on.
-    const pass = (): void => {
-      const inside = /"child-pid": *(\d+)/.exec(status)?.[1];
-      if (inside === undefined) child.kill("SIGTERM");
-      else process.kill(Number(inside), "SIGTERM");
-    };
-    host.signal.addEventListener("abort", pass);
-    child.on("error", reject);
-    child.on("close", (code, signal) => {
-      host.signal.removeEventListener("abort", pass);
-      resolve(code ?? SIGNAL_BASE + (SIGNALS[signal ?? ""] ?? 0));
-    });
-  });
+  const programs = treePrograms(store.physical(tools), hostSystem());
+  return hostViewCommand(programs, { cabRoot: root, cwd: host.cwd, ties: "foreground", command });
 }

@@ -112,7 +112,7 @@ export function memoryHost(objects: ReadonlyMap<StorePath, MemoryRole>): MemoryH
       if (converts === null) throw failed("backup", "the role does not say how");
       backups.set(file, { converts, written: requireOwn(path, name).written });
     },
-    restore: async (path, name, file) => {
+    restore: async ({ path }, name, file) => {
       requireStopped();
       const { format, converts } = specOf(path, name);
       const backup = backups.get(file);
@@ -138,7 +138,8 @@ export function memoryHost(objects: ReadonlyMap<StorePath, MemoryRole>): MemoryH
       const state = new Map(Object.entries(role.state));
       const health = { probes: [ROLE], seconds: 9 };
       const none = new Map<string, never>();
-      return { name: ROLE, description: "", params: none, secrets: none, services: none, state, health };
+      const units = { services: none, tasks: none, timers: none };
+      return { name: ROLE, description: "", params: none, secrets: none, ...units, state, health };
     },
     write: (words) => {
       if (running === undefined) return;
