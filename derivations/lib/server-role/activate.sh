@@ -4,6 +4,7 @@
 #
 #   activate check|plan|apply|up --params FILE     apply: make the running services those of this role
 #   activate supervise|stop                        the supervisor, in the foreground; the end of it and of all services
+#   activate halt                                  the end of all services; the supervisor goes on
 #   activate status|health|drift|state             what runs, whether it works, what was changed, formats of data
 #   activate backup NAME FILE                      the data as text, compressed, with its digest beside it
 #   activate restore NAME FILE --params FILE       stops the services, and makes new data from such a file
@@ -127,6 +128,11 @@ case $command in
     makeRun
     lockRun
     stopSupervisor
+    ;;
+  halt)
+    makeRun
+    lockRun
+    stopServices "$(installed)"
     ;;
   status) printStatus ;;
   health) probeHealth ;;

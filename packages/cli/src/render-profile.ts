@@ -47,8 +47,8 @@ export function renderProfileFailure(failure: ProfileFailure): string {
   }
 }
 
-const saidText = (said: readonly string[]): string =>
-  said.length === 0 ? "" : `\n${said.map((line) => `  | ${line}`).join("\n")}`;
+/** All that it said was shown when it was said; its last words are the reason. */
+const saidText = (said: readonly string[]): string => (said.length === 0 ? "" : `: ${said.at(-1)}`);
 
 function refusalText(role: string, { name, found, wanted, reason, hasBackup }: StateRefusal): string {
   const lines = [`the state ${name} of ${role} has format ${found}, and this generation reads ${wanted}`];

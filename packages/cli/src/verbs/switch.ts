@@ -70,7 +70,7 @@ export function reportSwitched(
     return;
   }
   const was = from === null ? "" : `; before it was ${from}`;
-  const state = healthy === null ? "does not run" : healthy ? "is healthy" : "is not healthy";
+  const state = healthy === null ? "does not run" : healthy ? "healthy" : "not healthy";
   host.out(`${role}: generation ${number} is current and ${state}${isNew ? was : "; nothing is new"}\n`);
 }
 
