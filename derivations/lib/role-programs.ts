@@ -118,14 +118,20 @@ export interface Uses {
 
 const literalOf = (of: Text): string => of.parts.map((part) => (typeof part === "string" ? part : "\0")).join("");
 
-/** Found by their places in these texts and in the files that these name. */
+/**
+ * Found by their places in these texts and in the files that these name. Whoever names the directory of files without
+ * saying which one may read any.
+ */
 export function usesOf(texts: readonly Text[], role: Declared): Uses {
   const directory = runDirectory(role.name);
   const own = texts.map(literalOf).join("\0");
-  // By its own name, or by that of a folder of it.
-  const isNamed = (name: string): boolean =>
-    own.includes(`${directory}/etc/${name}`) || (name.includes("/") && isNamed(name.slice(0, name.lastIndexOf("/"))));
-  const files = Object.keys(role.files).filter(isNamed);
+  const names = Object.keys(role.files);
+  const behind = own.split(`${directory}/etc`).slice(1);
+  const isOf = (rest: string, name: string): boolean =>
+    rest.startsWith(`/${name}`) || (name.includes("/") && isOf(rest, name.slice(0, name.lastIndexOf("/"))));
+  const files = behind.every((rest) => names.some((name) => isOf(rest, name)))
+    ? names.filter((name) => behind.some((rest) => isOf(rest, name)))
+    : names;
   const all = [own, ...files.map((name) => literalOf(role.files[name] as Text))].join("\0");
   return {
     files,

@@ -15,4 +15,12 @@ if [ "$failures" -gt 0 ]; then
 fi
 date +%s > began
 [ -e every ] || exec ./program
-while sleep "$(cat every)"; do ./program || echo "ended with $?"; done
+# Nothing of it outlives a request to stop.
+child=
+trap 'kill $child 2> /dev/null; exit 0' TERM
+inBackground() {
+  "$@" &
+  child=$!
+  wait $child
+}
+while inBackground sleep "$(cat every)"; do inBackground ./program || echo "ended with $?"; done

@@ -88,8 +88,9 @@ reversed() {
 
 # stopServices LIST: in the reverse of the order in which they were started, each with its own patience.
 stopServices() {
+  wanted=" $(echo $1) "
   for name in $(reversed $(installed)); do
-    case " $1 " in *" $name "*) stopService "$name" ;; esac
+    case $wanted in *" $name "*) stopService "$name" ;; esac
   done
 }
 
@@ -161,7 +162,6 @@ installService() {
     mv -T "$staged" "$directory"
   fi
   rm -f "$directory/failures"
-  waitUntil 30 [ -p "$directory/supervise/control" ] || fail "the supervisor does not take up $1"
 }
 
 # waitUntil SECONDS COMMAND…
@@ -177,6 +177,8 @@ waitUntil() {
 
 # Everything in order. Tasks run when something behind them starts: what they make is there, or made again.
 startSteps() {
+  # All at once, since the supervisor looks for new ones every five seconds only.
+  for name in $changed $fresh; do installService "$name"; done
   : > "$run/.order"
   for step in $STEPS; do
     name=${step#*:}
@@ -202,11 +204,11 @@ runTask() {
 
 startService() {
   wanted=$(fingerprint services "$1" "$run")
-  installService "$1"
   # Known as installed from here on, so that whatever happens it is stopped in its turn.
   { installed; printf '%s\n' "$1"; } | awk '!seen[$0]++' > "$run/.installed"
   mv -f "$run/.installed" "$run/order"
   directory=$(service "$1")
+  waitUntil 30 [ -p "$directory/supervise/control" ] || fail "the supervisor does not take up $1"
   sv up "$directory" > /dev/null || fail "the supervisor does not start $1"
   awaitReady "$1"
   printf '%s\n' "$wanted" > "$run/fingerprints/$1"
@@ -251,8 +253,9 @@ supervise() {
   rm -f "$run/.applied"
   ending= code=0
   trap 'ending=1' TERM INT HUP
-  # In sessions of their own: a terminal's Ctrl-C is for this shell, which stops services in their order.
-  setsid runsvdir -P "$run/service" &
+  # In sessions of their own: a terminal's Ctrl-C is for this shell, which stops services in their order. It looks first when
+  # there is something to find.
+  (waitUntil 1000000 hasServices && exec setsid runsvdir -P "$run/service") &
   runner=$!
   (exec 9>&- && "$@" && : > "$run/.applied") &
   applying=$!
@@ -267,11 +270,16 @@ supervise() {
   fi
   stopServices "$(installed)" || code=$FAILED
   ending=
-  kill -HUP "$runner" 2> /dev/null || :
+  hasServices && kill -HUP "$runner" 2> /dev/null || kill "$runner" 2> /dev/null || :
   awaitEnd "$runner"
   waitUntil 10 allReleased || :
   rm -f "$run/supervisor.pid"
   exit "$code"
+}
+
+hasServices() {
+  for directory in "$run"/service/*; do [ ! -d "$directory" ] || return 0; done
+  return 1
 }
 
 # awaitEnd PID: returns when that process has ended, or when this one is to end.
