@@ -6,6 +6,7 @@ import { type AnyPackage, json, type ParamSpec, shellQuote, type Text, text, toT
 import type { Command, Declared, Runs } from "./role.ts";
 import { type Step, startOrder } from "./role-order.ts";
 import { commandTexts, programText, type Uses, usesOf } from "./role-programs.ts";
+import { bootUnit, bootUnitName, serviceUnit, unitName } from "./role-units.ts";
 
 /** One file of the object, by its path in there. */
 export interface RoleFile {
@@ -19,7 +20,7 @@ const STOP_SECONDS = 30;
 const HEALTH_SECONDS = 60;
 
 /** A service as the supervisor has it; a timer is one that runs its program again and again. */
-interface Supervised {
+export interface Supervised {
   readonly runs: Runs;
   readonly ready: Command | undefined;
   readonly after: readonly string[];
@@ -59,9 +60,19 @@ export function roleFiles(role: Declared, shell: AnyPackage): RoleFile[] {
     ),
     ...stateFiles(role, program),
     ...Object.entries(role.health).map(([name, exec]) => program(`libexec/health/${name}`, { exec })),
+    ...unitFiles(whole),
     line("libexec/secret-owners", secretOwners(whole)),
     line("libexec/role.sh", settings(whole)),
     { path: "role.json", text: manifest(whole), isProgram: false },
+  ];
+}
+
+function unitFiles({ role, services }: Whole): RoleFile[] {
+  return [
+    line(`lib/systemd/${bootUnitName(role)}`, bootUnit(role)),
+    ...[...services].map(([name, service]) =>
+      line(`lib/systemd/${unitName(role, name)}`, serviceUnit(role, name, service)),
+    ),
   ];
 }
 

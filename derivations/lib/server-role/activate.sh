@@ -3,6 +3,8 @@
 # what it prints and its exit codes.
 #
 #   activate check|plan|apply|up --params FILE     apply: make the running services those of this role
+#   activate apply --params FILE --systemd system|user     the same, as units of the host's systemd
+#   activate boot --systemd system|user            applies the current generation
 #   activate supervise|stop                        the supervisor, in the foreground; the end of it and of all services
 #   activate halt                                  the end of all services; the supervisor goes on
 #   activate status|health|drift|state             what runs, whether it works, what was changed, formats of data
@@ -24,6 +26,13 @@ libexec=$role/libexec
 
 run=/cab/run/$ROLE
 state=/cab/state/$ROLE
+
+# Which systemd has the services, if any: as the activation was told that made them.
+useSystemd() {
+  systemd=$1
+  . "$libexec/systemd.sh"
+}
+[ ! -e "$run/systemd" ] || useSystemd "$(cat "$run/systemd")"
 
 FAILED=1 USAGE=2 OTHER_FORMAT=3 NOT_SUPERVISED=4 BUSY=5
 
@@ -65,10 +74,15 @@ lockRun() {
   flock -n 8 || fail "another activation is going on" "$BUSY"
 }
 
+# takeParams --params FILE [--systemd system|user]
 paramsFile=
 takeParams() {
-  [ "${1-}" = --params ] && [ $# -eq 2 ] || usage
+  [ "${1-}" = --params ] && [ $# -ge 2 ] || usage
   paramsFile=$2
+  shift 2
+  [ $# -gt 0 ] || return 0
+  [ "$1" = --systemd ] && [ $# -eq 2 ] || usage
+  case $2 in system | user) useSystemd "$2" ;; *) usage ;; esac
 }
 
 # Renders everything beside what is in use: parameters, secrets, files.
@@ -86,6 +100,10 @@ prepare() {
 apply() {
   makeRun
   lockRun
+  if [ -n "${systemd-}" ]; then
+    printf '%s\n' "$systemd" > "$run/systemd"
+    enableBoot
+  fi
   supervised || fail "its supervisor does not run" "$NOT_SUPERVISED"
   prepare "$run/.next"
   requireFormats
@@ -95,6 +113,19 @@ apply() {
   install "$next"
   makeStates
   startSteps
+}
+
+# When the host has started: the current generation, or where a switch had converted the data already, the one that can read it.
+boot() {
+  profile=/cab/var/profiles/$ROLE
+  for link in current pending; do
+    [ -L "$profile/$link" ] || continue
+    generation=$profile/$(readlink "$profile/$link")
+    code=0
+    "$generation/bin/activate" apply --params "$generation.params" --systemd "$1" || code=$?
+    [ "$code" = "$OTHER_FORMAT" ] || exit "$code"
+  done
+  fail "no generation of $profile can be started"
 }
 
 command=${1-}
@@ -118,6 +149,10 @@ case $command in
   apply)
     takeParams "$@"
     apply
+    ;;
+  boot)
+    [ "${1-}" = --systemd ] && [ $# -eq 2 ] || usage
+    boot "$2"
     ;;
   supervise) supervise : ;;
   up)

@@ -1,5 +1,5 @@
 # The services of the role as the supervisor has them: what must start, stop or stay, and the supervisor itself, which is
-# runit's, in busybox. Knows parameters only as files that were rendered. Part of bin/activate.
+# runit's, in busybox, or the host's systemd (systemd.sh). Knows parameters only as files that were rendered. Part of bin/activate.
 
 service() { printf '%s/service/%s' "$run" "$1"; }
 
@@ -207,12 +207,23 @@ startService() {
   # Known as installed from here on, so that whatever happens it is stopped in its turn.
   { installed; printf '%s\n' "$1"; } | awk '!seen[$0]++' > "$run/.installed"
   mv -f "$run/.installed" "$run/order"
-  directory=$(service "$1")
-  waitUntil 30 [ -p "$directory/supervise/control" ] || fail "the supervisor does not take up $1"
-  sv up "$directory" > /dev/null || fail "the supervisor does not start $1"
+  startUnit "$1"
   awaitReady "$1"
   printf '%s\n' "$wanted" > "$run/fingerprints/$1"
   event ready "$1"
+}
+
+startUnit() {
+  directory=$(service "$1")
+  waitUntil 30 [ -p "$directory/supervise/control" ] || fail "the supervisor does not take up $1"
+  sv up "$directory" > /dev/null || fail "the supervisor does not start $1"
+}
+
+failuresOf() { cat "$(service "$1")/failures" 2> /dev/null || echo 0; }
+
+lastWords() {
+  printf '%s: the last lines of %s:\n' "$ROLE" "$state/log/$1/current"
+  tail -n 10 "$state/log/$1/current" 2> /dev/null || :
 }
 
 # busybox's timeout leaves a process behind that watches the time, and must not hold our locks for so long.
@@ -223,14 +234,14 @@ awaitReady() {
   directory=$(service "$1")
   end=$(($(date +%s) + $(cat "$directory/ready-seconds")))
   while :; do
-    failures=$(cat "$directory/failures" 2> /dev/null || echo 0)
+    failures=$(failuresOf "$1")
     [ "$failures" -lt 3 ] || notReady "$1" "it ends at once, $failures times"
     if isUp "$1"; then
       if [ -e "$directory/ready" ]; then
         if answers "$directory/ready"; then return; fi
       else
         sleep 1
-        if isUp "$1" && [ "$(cat "$directory/failures" 2> /dev/null || echo 0)" = "$failures" ]; then return; fi
+        if isUp "$1" && [ "$(failuresOf "$1")" = "$failures" ]; then return; fi
       fi
     fi
     [ "$(date +%s)" -lt "$end" ] || notReady "$1" "it is not ready after $(cat "$directory/ready-seconds") s"
@@ -239,8 +250,7 @@ awaitReady() {
 }
 
 notReady() {
-  printf '%s: the last lines of %s:\n' "$ROLE" "$state/log/$1/current" >&2
-  tail -n 10 "$state/log/$1/current" >&2 2> /dev/null || :
+  lastWords "$1" >&2
   fail "$1: $2"
 }
 
@@ -305,14 +315,20 @@ isUnsupervised() { ! supervised; }
 printStatus() {
   if supervised; then event supervisor up; else event supervisor down; fi
   for name in $(installed); do
-    directory=$(service "$name")
-    words=$(sv status "$directory" 2> /dev/null || :)
-    pid=$(printf '%s' "$words" | sed -n 's/^run: [^ ]* (pid \([0-9]*\)) .*/\1/p')
-    seconds=$(printf '%s' "$words" | sed -n 's/^[a-z]*: [^ ]* \((pid [0-9]*) \)\{0,1\}\([0-9]*\)s.*/\2/p')
-    word=$(cat "$directory/supervise/stat" 2> /dev/null || echo down)
-    supervised || word=down pid= seconds=
+    statusOf "$name"
     event service "$name" "$word" "${pid:--}" "${seconds:--}"
   done
+}
+
+# statusOf NAME: word, pid and seconds.
+statusOf() {
+  word=down pid= seconds=
+  supervised || return 0
+  directory=$(service "$1")
+  word=$(cat "$directory/supervise/stat" 2> /dev/null || echo down)
+  words=$(sv status "$directory" 2> /dev/null || :)
+  pid=$(printf '%s' "$words" | sed -n 's/^run: [^ ]* (pid \([0-9]*\)) .*/\1/p')
+  seconds=$(printf '%s' "$words" | sed -n 's/^[a-z]*: [^ ]* \((pid [0-9]*) \)\{0,1\}\([0-9]*\)s.*/\2/p')
 }
 
 probeHealth() {
