@@ -46,6 +46,6 @@ function together(part: Named, roles: readonly Declared[]): Readonly<Record<stri
 const twice = (what: string, one: Declared, other: Declared): RecipeError =>
   new RecipeError({
     _tag: "BadRecipe",
-    reason: `both ${one.from} and ${other.from} declare the ${what}`,
+    reason: `${one.from} and ${other.from} both declare the ${what}`,
     remedy: "rename one, or declare it in a role that both include",
   });

@@ -302,7 +302,7 @@ describe("data", () => {
 describe("a role is not even evaluated", () => {
   test.each([
     ["waits-for-itself", "in waits-for-itself, services wait for one another: first → second → first"],
-    ["two-towers", "both two-towers and tower declare the service top"],
+    ["two-towers", "two-towers and tower both declare the service top"],
     [
       "tells",
       "a secret is known on the host alone, when a role is activated: no build may see it, nor anything that is hashed",
