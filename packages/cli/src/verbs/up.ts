@@ -20,7 +20,6 @@ import { runningObject } from "../running-object.ts";
 import { switchRequest } from "../switch-request.ts";
 import { defineVerb, type FlagValues, type Host, UsageError } from "../verb.ts";
 import { openHostStore } from "../wiring.ts";
-import { reportSwitched } from "./switch.ts";
 
 export const verb = defineVerb({
   usage: "[FLAG…] ROLE",
@@ -121,5 +120,5 @@ async function resumed(opened: RoleHost): Promise<E.Either<ProfileFailure, Switc
 }
 
 /** On standard error: standard output is the services'. One that is not healthy yet may become so under its supervisor. */
-const reportStarted = (host: Host, role: string, switched: Switched): void =>
-  reportSwitched({ ...host, out: host.err }, { role, switched, json: false });
+const reportStarted = (host: Host, role: string, { number, healthy }: Switched): void =>
+  host.err(`${role}: generation ${number} is current and ${healthy === true ? "healthy" : "not healthy yet"}\n`);
