@@ -18,19 +18,20 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "./processes.ts";
 import {
   type CabOptions,
+  CHECKOUT,
   cab,
-  copyRecipes,
   type Ended,
   filesIn,
   fromCache,
   removeFolder,
   startCab,
   temporaryFolder,
+  workspace,
 } from "./support.ts";
 
 const folder = temporaryFolder("generations");
 const root = join(folder, "root");
-const recipes = copyRecipes(join(folder, "workspace"));
+const recipes = workspace(join(folder, "workspace"), {});
 const as: CabOptions = { root, cwd: recipes };
 const ROLE = "ldap-server";
 const PASSWORD = "correct horse battery staple";
@@ -40,6 +41,7 @@ let port: number;
 
 beforeAll(async () => {
   port = await freePort();
+  useRole({});
   mkdirSync(join(root, "etc/secrets"), { recursive: true });
   writeFileSync(paramsFile, `port = ${port}\n`);
 });
@@ -102,17 +104,26 @@ async function written(): Promise<string[]> {
   return text.split("\n").flatMap((line) => (line.startsWith("description: ") ? [line.slice(13)] : []));
 }
 
-const directory = join(recipes, "derivations/lib/directory.ts");
-const shipped = readFileSync(directory, "utf8");
+interface Variant {
+  readonly format?: string;
+  readonly converts?: string;
+  readonly description?: string;
+}
 
-/** As if it came from another version of slapd. */
-const useFormat = (format: string, converts = "ldif"): void =>
-  writeFileSync(
-    directory,
-    shipped
-      .replace('format: "openldap-mdb-2.5"', `format: "${format}"`)
-      .replace('converts: "ldif"', `converts: "${converts}"`),
-  );
+const shipped = readFileSync(join(CHECKOUT, "derivations/roles/ldap-server.ts"), "utf8");
+
+/** The shipped role; its data as if it came from another version of slapd. */
+function useRole({ format = "openldap-mdb-2.5", converts = "ldif", description = "a directory" }: Variant): void {
+  const recipe = shipped
+    .replace('"../lib/directory.ts"', '"@cab/derivations/lib/directory.ts"')
+    .replace('"../lib/server-role.ts"', '"@cab/derivations/lib/server-role.ts"')
+    .replace(/description: ".*"/, `description: "${description}"`)
+    .replace(
+      "directory: directoryState",
+      `directory: (role) => ({ ...directoryState(role), format: "${format}", converts: "${converts}" })`,
+    );
+  workspace(recipes, { "derivations/ldap-server.ts": recipe });
+}
 
 const dataFormat = (): string | undefined =>
   /@(.*)\.[0-9]+$/.exec(readlinkSync(join(root, "state", ROLE, "directory")))?.[1];
@@ -159,8 +170,7 @@ describe("the first switch", () => {
 describe("a switch", () => {
   test("that changes nothing of a service does not restart it; one that does, does, and says why", async () => {
     const before = await slapd();
-    const recipe = join(recipes, "derivations/roles/ldap-server.ts");
-    writeFileSync(recipe, readFileSync(recipe, "utf8").replace("an LDAP directory", "the LDAP directory"));
+    useRole({ description: "the directory" });
     await done(switchRole());
     expect([current(), await slapd()]).toEqual([2, before]);
     writeFileSync(paramsFile, `port = ${port}\nlog = stats\n`);
@@ -193,7 +203,7 @@ describe("a switch", () => {
 
 describe("data of another format", () => {
   test("is converted by a switch, and back by a rollback, with all that was written meanwhile", async () => {
-    useFormat("openldap-mdb-next");
+    useRole({ format: "openldap-mdb-next" });
     await done(switchRole());
     expect([dataFormat(), await written()]).toEqual(["openldap-mdb-next", ["first"]]);
     await write("second");
@@ -202,7 +212,7 @@ describe("data of another format", () => {
   });
 
   test("that cannot be converted is refused before anything is stopped", async () => {
-    useFormat("openldap-mdb-other", "something-else");
+    useRole({ format: "openldap-mdb-other", converts: "something-else" });
     const before = await slapd();
     const { code, stderr } = await switchRole();
     expect([code, stderr]).toEqual([1, expect.stringContaining("they have no text in common")]);
@@ -210,7 +220,7 @@ describe("data of another format", () => {
   });
 
   test("goes back to its backup only by --discard-writes, and not by a backup that was cut off", async () => {
-    useFormat("openldap-mdb-next");
+    useRole({ format: "openldap-mdb-next" });
     await done(switchRole());
     await write("lost");
     const backups = join(root, "state", ROLE, ".backups");
@@ -262,11 +272,11 @@ describe("killed", () => {
   test.each(["switching", "written to", "from format", "waiting up to"])(
     "when it says %j, a switch that converts data can be run again, and nothing is lost",
     async (words) => {
-      useFormat("openldap-mdb-2.5");
+      useRole({});
       await done(switchRole());
       const before = await written();
       await write(`before ${words}`);
-      useFormat("openldap-mdb-next");
+      useRole({ format: "openldap-mdb-next" });
       const killed = startCab(["switch", ...fromCache(), ROLE], as);
       await until(killed, words);
       killed.kill("SIGKILL");
@@ -282,7 +292,7 @@ describe("killed", () => {
   );
 
   test("a host that starts again behind a kill runs what fits its data", async () => {
-    useFormat("openldap-mdb-2.5");
+    useRole({});
     const killed = startCab(["switch", ...fromCache(), ROLE], as);
     await until(killed, "from format");
     killed.kill("SIGKILL");

@@ -94,7 +94,14 @@ export function openProfileFolder({ folder, role, exclusively }: FolderOptions):
       change("write the generation's record", () =>
         placeFile(printRecord(record), file(`${generationName(record.number)}.json`)),
       ),
-    point: (pointer, number) => change(`set ${pointer}`, () => placeLink(generationName(number), file(pointer))),
+    point: (pointer, number) =>
+      change(`set ${pointer}`, () => {
+        // A collector may just have been asked to give it up.
+        if (linkTarget(file(generationName(number))) === undefined) {
+          throw new Refused({ _tag: "NoGeneration", role, number });
+        }
+        placeLink(generationName(number), file(pointer));
+      }),
     unpoint: (pointer) => change(`remove ${pointer}`, () => rmSync(file(pointer), { force: true })),
     hold: (holder, path) =>
       change(`keep the ${holder}`, () => placeLink(join("../../../store", baseName(path)), file(holder))),

@@ -1,0 +1,45 @@
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Refused } from "./failure.ts";
+import { hostSecrets, markFiles, requireNoSecretSince, secretFound, withoutSecrets } from "./secrets.ts";
+import { temporaryFolder } from "./testing/rig.ts";
+
+test("values come from every place that has them, and never get into what is said", () => {
+  const folder = temporaryFolder();
+  const credentials = temporaryFolder();
+  writeFileSync(join(folder, "password"), "hunter2-hunter2\n");
+  writeFileSync(join(folder, "short"), "abc");
+  mkdirSync(join(folder, "directory"));
+  writeFileSync(join(credentials, "key"), "from-systemd");
+  const env = { CREDENTIALS_DIRECTORY: credentials, CAB_SECRET_TOKEN: "from-environment", HOME: "not-a-secret" };
+  const secrets = hostSecrets({ folder, env });
+  expect(secrets.map(({ name, value }) => [name, value.toString()])).toEqual([
+    ["key", "from-systemd"],
+    ["password", "hunter2-hunter2"],
+    ["CAB_SECRET_TOKEN", "from-environment"],
+  ]);
+  expect(withoutSecrets(secrets)("a hunter2-hunter2, twice: hunter2-hunter2")).toBe(
+    "a (the secret password), twice: (the secret password)",
+  );
+  expect([secretFound(Buffer.from("x from-systemd"), secrets), secretFound(Buffer.from("x"), secrets)]).toEqual([
+    "key",
+    undefined,
+  ]);
+  expect(hostSecrets({ folder: join(folder, "none"), env: {} })).toEqual([]);
+});
+
+test("only what was written behind a mark is looked at, new and rotated files whole", () => {
+  const logs = temporaryFolder();
+  const log = join(logs, "current");
+  writeFileSync(log, "old: hunter2-hunter2\n");
+  const secrets = [{ name: "password", value: Buffer.from("hunter2-hunter2") }];
+  const marks = markFiles([logs, join(logs, "none")]);
+  const check = () => requireNoSecretSince(marks, [logs], secrets);
+  appendFileSync(log, "new line\n");
+  expect(check).not.toThrow();
+  appendFileSync(log, "leaked: hunter2-hunter2\n");
+  expect(check).toThrow(new Refused({ _tag: "SecretFound", secret: "password", file: log }));
+  writeFileSync(log, "short");
+  expect(check).not.toThrow();
+});
