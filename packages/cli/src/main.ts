@@ -60,13 +60,16 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-/** What a look-up in the store threw, put into words; anything else is a bug and thrown again. */
-async function refusedByStore(error: unknown): Promise<Ended> {
-  const [{ StoreException }, { renderStoreFailure }] = await Promise.all([
+/** What the store or a role's profile refused, put into words; anything else is a bug and thrown again. */
+async function refused(error: unknown): Promise<Ended> {
+  const [{ StoreException }, { renderStoreFailure }, { Refused }, { renderProfileFailure }] = await Promise.all([
     import("@cab/store"),
     import("./render-failure.ts"),
+    import("@cab/profile"),
+    import("./render-profile.ts"),
   ]);
   if (error instanceof StoreException) return new Ended(`error: ${renderStoreFailure(error.failure)}\n`);
+  if (error instanceof Refused) return new Ended(`error: ${renderProfileFailure(error.failure)}\n`);
   throw error;
 }
 
@@ -101,7 +104,7 @@ try {
     host.err(`cab: ${error.message}\n`);
     process.exitCode = 2;
   } else {
-    const ended = error instanceof Ended ? error : await refusedByStore(error);
+    const ended = error instanceof Ended ? error : await refused(error);
     host.err(ended.message);
     process.exitCode = ended.exitCode;
   }

@@ -31,7 +31,6 @@ import { LOGICAL_ROOT } from "./cab-root.ts";
 import { Ended } from "./ended.ts";
 import type { Session } from "./realise-names.ts";
 import { renderStoreFailure } from "./render-failure.ts";
-import { renderProfileFailure } from "./render-profile.ts";
 import { namedObjects } from "./store-names.ts";
 import { switchProgress } from "./switch-progress.ts";
 import { type Host, UsageError } from "./verb.ts";
@@ -149,7 +148,7 @@ export function readManifest(store: Store, path: StorePath): Manifest {
 async function viewOf(host: Host, options: RoleOptions, folder: ProfileFolder): Promise<RoleHost["command"]> {
   const { root, store, session } = options;
   if (root === LOGICAL_ROOT) return (words) => words;
-  const held = await orEnded(async () => E.right(await folder.held("view")))();
+  const held = await folder.held("view");
   const tools = held !== undefined && store.object(held) !== undefined && session === undefined ? held : undefined;
   const path = tools ?? (await realisedView(host, options));
   // Whatever happens to the recipes, this generation can be left with the programs by which it was entered.
@@ -212,23 +211,14 @@ const superviseDetached =
     child.unref();
   };
 
-/** The result, or the end of the command with the failure in words. */
-export const orEnded =
+/** The result; what failed is thrown, and put into words where the command ends. */
+export const resultOf =
   <A>(task: TaskEither<ProfileFailure, A>): (() => Promise<A>) =>
   async () => {
-    const done = await refusals(task);
+    const done = await task();
     if (E.isRight(done)) return done.right;
-    throw new Ended(`error: ${renderProfileFailure(done.left)}\n`);
+    throw new Refused(done.left);
   };
-
-async function refusals<A>(task: TaskEither<ProfileFailure, A>): Promise<E.Either<ProfileFailure, A>> {
-  try {
-    return await task();
-  } catch (error) {
-    if (error instanceof Refused) return E.left(error.failure);
-    throw error;
-  }
-}
 
 /** Runs what changes the role, unless somebody else does already. */
 export async function exclusively<A>(
@@ -239,14 +229,11 @@ export async function exclusively<A>(
   const claimed = await store.claim(sha256Hex(`role ${role}`) as DrvHash)();
   if (E.isLeft(claimed)) throw new Ended(`error: ${renderStoreFailure(claimed.left)}\n`);
   if (claimed.right._tag === "Theirs") {
-    const by = await folder.noted();
-    throw new Ended(`error: ${renderProfileFailure({ _tag: "Busy", role, by })}\n`);
+    throw new Refused({ _tag: "Busy", role, by: await folder.noted() });
   }
   try {
-    await orEnded(async () => {
-      const since = `${new Date().toISOString().slice(0, 19).replace("T", " ")} UTC`;
-      return E.right(await folder.note(`cab ${verb} ${role}, process ${process.pid}, since ${since}\n`));
-    })();
+    const since = `${new Date().toISOString().slice(0, 19).replace("T", " ")} UTC`;
+    await folder.note(`cab ${verb} ${role}, process ${process.pid}, since ${since}\n`);
     return await run();
   } finally {
     await claimed.right.release();

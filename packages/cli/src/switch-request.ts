@@ -4,9 +4,10 @@ import { join } from "node:path";
 import type { StorePath } from "@cab/core";
 import { findWorkspaces } from "@cab/evaluator";
 import { onDisk, parseParams, Refused, type SwitchRequest, secretFound } from "@cab/profile";
+import type { Store } from "@cab/store";
 import * as E from "fp-ts/lib/Either.js";
 import { LOGICAL_ROOT } from "./cab-root.ts";
-import { orEnded, type RoleHost, readManifest } from "./role-host.ts";
+import { type RoleHost, readManifest } from "./role-host.ts";
 import type { Host } from "./verb.ts";
 import { evaluatorOptions } from "./wiring.ts";
 import { workspaceCommit } from "./workspace-commit.ts";
@@ -21,7 +22,7 @@ interface Wanted {
 }
 
 export async function switchRequest(host: Host, role: RoleHost, { path, root, start }: Wanted): Promise<SwitchRequest> {
-  const params = await orEnded(async () => E.right(checkedParams(role, { path, root })))();
+  const params = checkedParams(role, root);
   const workspaces = findWorkspaces(evaluatorOptions(host, root));
   const workspace = E.isRight(workspaces) ? workspaces.right[0]?.root : undefined;
   return {
@@ -34,9 +35,13 @@ export async function switchRequest(host: Host, role: RoleHost, { path, root, st
   };
 }
 
-function checkedParams({ store, role, secrets }: RoleHost, { path, root }: Pick<Wanted, "path" | "root">): Uint8Array {
+/** Throws unless the object is the role of this name; before anything is made of it. */
+export function requireRole(store: Store, path: StorePath, role: string): void {
   const { name } = readManifest(store, path);
   if (name !== role) throw new Refused({ _tag: "OtherRole", asked: role, found: name });
+}
+
+function checkedParams({ role, secrets }: RoleHost, root: string): Uint8Array {
   const file = join(root, "etc", `${role}.params`);
   const params = onDisk("read the parameters", file, () => contentOf(file));
   const parsed = parseParams(new TextDecoder().decode(params));

@@ -1,5 +1,15 @@
 /** Collection within one process, and beside others: what goes, what stays, and what a killed collector leaves. */
-import { chmodSync, existsSync, lstatSync, lutimesSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { baseName, type DrvHash, type ObjectInfo, type RealisationKey, type StorePath } from "@cab/core";
 import { describe, expect, test } from "vitest";
@@ -256,5 +266,18 @@ describe("generations", () => {
     expect([...objects].sort()).toEqual([...gone].sort());
     expect(generations.length).toBe(gone.length);
     expect([dry.objects.length, dry.generations]).toEqual([objects.length, generations]);
+  });
+
+  test("that a switch is about to make current stay, and what a profile wrote beside others goes with them", async () => {
+    const first = temporaryStore();
+    await four(first);
+    const folder = join(first.layout.profiles, "role");
+    symlinkSync("1", join(folder, "pending"));
+    for (const name of ["1", "3"])
+      for (const kind of ["json", "params"]) writeFileSync(join(folder, `${name}.${kind}`), "");
+    const store = await reopened(first);
+    const { generations } = await collect(store, { generations: { since: undefined, keep: 0 }, now: NOW });
+    expect(generations).toEqual(["3", "4"].map((name) => join(folder, name)).reverse());
+    expect(left(store)).toEqual(["1", "1.json", "1.params", "2", "current", "pending"]);
   });
 });

@@ -15,10 +15,9 @@ import {
 } from "@cab/core";
 import { type Generation, generationNumbered, type Profile, Refused } from "@cab/profile";
 import type { Store } from "@cab/store";
-import * as E from "fp-ts/lib/Either.js";
 import { cabRoot } from "../cab-root.ts";
 import { type GenerationChanges, generationChanges, paramText, unitText } from "../generation-facts.ts";
-import { orEnded, profileFolder, roleName } from "../role-host.ts";
+import { profileFolder, roleName } from "../role-host.ts";
 import { changeText, sizeText } from "../size-text.ts";
 import { NAMES_HELP, namedObjects } from "../store-names.ts";
 import { defineVerb, type Host, UsageError } from "../verb.ts";
@@ -115,14 +114,12 @@ async function comparedGenerations(
   { role, from, to }: GenerationPair,
 ): Promise<{ readonly infos: readonly [ObjectInfo, ObjectInfo]; readonly changes: GenerationChanges }> {
   const files = { store, folder: profileFolder(store, role) };
-  return orEnded(async () => {
-    const profile = await files.folder.read();
-    const [one, other] = [from, to].map((number) => generationHere(store, profile, number)) as [Generation, Generation];
-    const changes = await generationChanges(files, one, other);
-    if (changes === undefined) throw new Refused({ _tag: "NoGeneration", role, number: from });
-    const infos = [one, other].map(({ path }) => store.object(path)) as [ObjectInfo, ObjectInfo];
-    return E.right({ infos, changes });
-  })();
+  const profile = await files.folder.read();
+  const [one, other] = [from, to].map((number) => generationHere(store, profile, number)) as [Generation, Generation];
+  const changes = await generationChanges(files, one, other);
+  if (changes === undefined) throw new Refused({ _tag: "NoGeneration", role, number: from });
+  const infos = [one, other].map(({ path }) => store.object(path)) as [ObjectInfo, ObjectInfo];
+  return { infos, changes };
 }
 
 function generationHere(store: Store, profile: Profile, number: number): Generation {

@@ -1,8 +1,7 @@
 /** `cab down`: stops a role's services and its supervisor. */
 import { Refused } from "@cab/profile";
-import * as E from "fp-ts/lib/Either.js";
 import { cabRoot } from "../cab-root.ts";
-import { exclusively, openRole, orEnded, roleName } from "../role-host.ts";
+import { exclusively, openRole, roleName } from "../role-host.ts";
 import { runningObject } from "../running-object.ts";
 import { defineVerb, UsageError } from "../verb.ts";
 import { openHostStore } from "../wiring.ts";
@@ -21,13 +20,13 @@ export const verb = defineVerb({
     const store = await openHostStore(host, root);
     try {
       const opened = await openRole(host, { root, store, role });
-      const stop = orEnded(async () => {
+      const stop = async (): Promise<boolean> => {
         const path = await runningObject(opened);
         if (path === undefined) throw new Refused({ _tag: "NoGeneration", role, number: null });
         const { running } = await opened.activator.status(path);
         if (running) await opened.activator.stop(path);
-        return E.right(running);
-      });
+        return running;
+      };
       const hadRun = await exclusively(opened, "down", stop);
       host.err(hadRun ? `${role} is stopped\n` : `${role} did not run\n`);
       return 0;

@@ -1,11 +1,8 @@
 /** `cab generations`: what a role was and is on this host. Reads profiles and the store; asks no service. */
-import { type Generation, generationNumbered, type Profile, standing } from "@cab/profile";
-import * as E from "fp-ts/lib/Either.js";
+import { type Generation, generationNumbered, type Profile, Refused, standing } from "@cab/profile";
 import { cabRoot } from "../cab-root.ts";
-import { Ended } from "../ended.ts";
 import { type GenerationChanges, generationChanges, timeText } from "../generation-facts.ts";
-import { renderProfileFailure } from "../render-profile.ts";
-import { orEnded, profileFolder, type RoleFiles, roleName } from "../role-host.ts";
+import { profileFolder, type RoleFiles, roleName } from "../role-host.ts";
 import { defineVerb, UsageError } from "../verb.ts";
 import { openHostStore } from "../wiring.ts";
 
@@ -27,9 +24,9 @@ export const verb = defineVerb({
     const store = await openHostStore(host, cabRoot(host));
     try {
       const files: RoleFiles = { store, folder: profileFolder(store, role) };
-      const listed = await orEnded(async () => E.right(await listGenerations(files)))();
+      const listed = await listGenerations(files);
       if (listed.length === 0) {
-        throw new Ended(`error: ${renderProfileFailure({ _tag: "NoGeneration", role, number: null })}\n`);
+        throw new Refused({ _tag: "NoGeneration", role, number: null });
       }
       if (flags.json) host.out(`${JSON.stringify(listed)}\n`);
       else for (const each of listed) host.out(`${lineOf(each)}\n`);

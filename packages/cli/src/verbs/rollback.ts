@@ -1,7 +1,7 @@
 /** `cab rollback`: goes back to an older generation of a role, its parameters and its programs, and never with data that they cannot read. */
 import { rollback } from "@cab/profile";
 import { cabRoot } from "../cab-root.ts";
-import { exclusively, openRole, orEnded, roleName } from "../role-host.ts";
+import { exclusively, openRole, resultOf, roleName } from "../role-host.ts";
 import { defineVerb, UsageError } from "../verb.ts";
 import { openHostStore } from "../wiring.ts";
 import { reportSwitched } from "./switch.ts";
@@ -34,7 +34,7 @@ export const verb = defineVerb({
     try {
       const opened = await openRole(host, { root, store, role });
       const request = { to, discardWrites: flags["discard-writes"] === true, start: flags["no-start"] !== true };
-      const switched = await exclusively(opened, "rollback", orEnded(rollback(opened.ports, request)));
+      const switched = await exclusively(opened, "rollback", resultOf(rollback(opened.ports, request)));
       reportSwitched(host, { role, switched, json: flags.json === true });
       return 0;
     } finally {

@@ -1,14 +1,12 @@
 /** `cab status`: what of each role runs on this host, how it is, and what of its files was changed by others. */
 import { readdirSync } from "node:fs";
 import type { Drift, Generation, ProbeResult, Profile, RoleStatus } from "@cab/profile";
-import { currentGeneration } from "@cab/profile";
+import { currentGeneration, Refused } from "@cab/profile";
 import type { Store } from "@cab/store";
-import * as E from "fp-ts/lib/Either.js";
 import { cabRoot } from "../cab-root.ts";
-import { Ended } from "../ended.ts";
 import { timeText } from "../generation-facts.ts";
 import { duration } from "../progress.ts";
-import { openRole, orEnded, profileFolder, roleName } from "../role-host.ts";
+import { openRole, profileFolder, roleName } from "../role-host.ts";
 import { runningObject } from "../running-object.ts";
 import { defineVerb, type Host } from "../verb.ts";
 import { openHostStore } from "../wiring.ts";
@@ -46,7 +44,7 @@ async function rolesHere(store: Store): Promise<string[]> {
   const folders = readdirSync(store.layout.profiles, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const roles: string[] = [];
   for (const { name } of folders) {
-    const { generations } = await orEnded(async () => E.right(await profileFolder(store, name).read()))();
+    const { generations } = await profileFolder(store, name).read();
     if (generations.length > 0) roles.push(name);
   }
   return roles.sort();
@@ -70,19 +68,17 @@ async function reportOn(
   host: Host,
   { root, store, role }: { readonly root: string; readonly store: Store; readonly role: string },
 ): Promise<Report> {
-  const profile = await orEnded(async () => E.right(await profileFolder(store, role).read()))();
+  const profile = await profileFolder(store, role).read();
   if (profile.generations.length === 0) {
-    throw new Ended(`error: ${role} has no generation on this host; make one with: cab switch ${role}\n`);
+    throw new Refused({ _tag: "NoGeneration", role, number: null });
   }
   const opened = await openRole(host, { root, store, role });
-  return orEnded(async () => {
-    const path = await runningObject(opened);
-    if (path === undefined) return E.right(reportOf(profile, { running: false, services: [] }, null, []));
-    const { activator } = opened;
-    const status = await activator.status(path);
-    const health = status.running ? await activator.health(path) : null;
-    return E.right(reportOf(profile, status, health, await activator.drift(path)));
-  })();
+  const path = await runningObject(opened);
+  if (path === undefined) return reportOf(profile, { running: false, services: [] }, null, []);
+  const { activator } = opened;
+  const status = await activator.status(path);
+  const health = status.running ? await activator.health(path) : null;
+  return reportOf(profile, status, health, await activator.drift(path));
 }
 
 function reportOf(

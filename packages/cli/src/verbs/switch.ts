@@ -13,8 +13,8 @@ import { closureChanges } from "../closure-changes.ts";
 import { realiseFlags, realiseSettings } from "../realise-flags.ts";
 import { openSession } from "../realise-names.ts";
 import { renderProfileFailure } from "../render-profile.ts";
-import { exclusively, openRole, orEnded, roleName } from "../role-host.ts";
-import { switchRequest } from "../switch-request.ts";
+import { exclusively, openRole, resultOf, roleName } from "../role-host.ts";
+import { requireRole, switchRequest } from "../switch-request.ts";
 import { defineVerb, type Host, UsageError } from "../verb.ts";
 
 export const verb = defineVerb({
@@ -43,15 +43,16 @@ export const verb = defineVerb({
       const { realised } = await session.realise(session.roots.map(({ drv }) => drv));
       const path = realised.outputs[0]?.out;
       if (path === undefined) return 1;
+      requireRole(session.store, path, role);
       const opened = await openRole(host, { root, store: session.store, role, session });
       const request = await switchRequest(host, opened, { path, root, start: flags["no-start"] !== true });
       if (flags["dry-run"]) {
-        const preview = await orEnded(previewSwitch(opened.ports, request))();
+        const preview = await resultOf(previewSwitch(opened.ports, request))();
         const packages = preview.current === undefined ? [] : closureChanges(session.store, preview.current.path, path);
-        report(host, { request, preview, packages, json: flags.json === true });
+        report(host, { role, request, preview, packages, json: flags.json === true });
         return preview.state.refusals.length > 0 ? 1 : 0;
       }
-      const switched = await exclusively(opened, "switch", orEnded(switchTo(opened.ports, request)));
+      const switched = await exclusively(opened, "switch", resultOf(switchTo(opened.ports, request)));
       reportSwitched(host, { role, switched, json: flags.json === true });
       return 0;
     } finally {
@@ -75,13 +76,14 @@ export function reportSwitched(
 }
 
 interface DryRun {
+  readonly role: string;
   readonly request: SwitchRequest;
   readonly preview: SwitchPreview;
   readonly packages: readonly string[];
   readonly json: boolean;
 }
 
-function report(host: Host, { request, preview, packages, json }: DryRun): void {
+function report(host: Host, { role, request, preview, packages, json }: DryRun): void {
   const { current, units, state } = preview;
   if (json) {
     const from = current?.number ?? null;
@@ -93,7 +95,7 @@ function report(host: Host, { request, preview, packages, json }: DryRun): void 
   for (const unit of units) host.out(`  ${unitText(unit)}\n`);
   for (const step of state.steps) host.out(stateText(step));
   if (state.refusals.length > 0) {
-    host.err(`error: ${renderProfileFailure({ _tag: "StateRefused", role: "it", refusals: state.refusals })}\n`);
+    host.err(`error: ${renderProfileFailure({ _tag: "StateRefused", role, refusals: state.refusals })}\n`);
   }
 }
 

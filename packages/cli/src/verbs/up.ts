@@ -9,15 +9,15 @@ import { openSession } from "../realise-names.ts";
 import {
   exclusively,
   openRole,
-  orEnded,
   profileFolder,
   type RoleHost,
+  resultOf,
   roleName,
   type Supervise,
   untilRunning,
 } from "../role-host.ts";
 import { runningObject } from "../running-object.ts";
-import { switchRequest } from "../switch-request.ts";
+import { requireRole, switchRequest } from "../switch-request.ts";
 import { defineVerb, type FlagValues, type Host, UsageError } from "../verb.ts";
 import { openHostStore } from "../wiring.ts";
 
@@ -85,12 +85,12 @@ async function start(host: Host, role: string, { flags, supervise }: Start): Pro
   const store = await openHostStore(host, root);
   try {
     const files = { store, folder: profileFolder(store, role) };
-    if ((await orEnded(async () => E.right(await runningObject(files)))()) !== undefined) {
+    if ((await runningObject(files)) !== undefined) {
       const opened = await openRole(host, { root, store, role, supervise });
       const switched = await exclusively(
         opened,
         "up",
-        orEnded(async () => resumed(opened)),
+        resultOf(() => resumed(opened)),
       );
       if (switched !== undefined) return reportStarted(host, role, switched);
     }
@@ -102,9 +102,10 @@ async function start(host: Host, role: string, { flags, supervise }: Start): Pro
     const { realised } = await session.realise(session.roots.map(({ drv }) => drv));
     const path = realised.outputs[0]?.out;
     if (path === undefined) throw new Ended("");
+    requireRole(session.store, path, role);
     const opened = await openRole(host, { root, store: session.store, role, session, supervise });
     const request = await switchRequest(host, opened, { path, root, start: true });
-    const switched = await exclusively(opened, "up", orEnded(switchTo(opened.ports, request)));
+    const switched = await exclusively(opened, "up", resultOf(switchTo(opened.ports, request)));
     reportStarted(host, role, switched);
   } finally {
     await session.close();
