@@ -2,6 +2,7 @@
  * Generations of a role on a host, with the real directory server: switching, going back, converting its data, and what a kill -9
  * at each phase leaves. The server is asked over its socket; nothing but loopback is used.
  */
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -25,6 +26,7 @@ import {
   fromCache,
   removeFolder,
   startCab,
+  storeObjects,
   temporaryFolder,
   workspace,
 } from "./support.ts";
@@ -312,6 +314,19 @@ describe("killed", () => {
   });
 });
 
+describe("a supervisor whose cab was killed", () => {
+  test("goes on with its services, and is stopped by name", async () => {
+    const up = startCab(["up", ROLE], as);
+    await until(up, "current and");
+    up.kill("SIGKILL");
+    await up.ended;
+    expect(await isHealthy()).toBe(true);
+    expect((await cab(["up", ROLE], as)).stderr).toContain(`stop it with: cab down ${ROLE}`);
+    await done(cab(["down", ROLE], as));
+    expect((await status()).running).toBe(false);
+  });
+});
+
 describe("what lies beside", () => {
   test("foreign files in the profile and changed rendered files are listed, and stop nothing", async () => {
     await done(switchRole());
@@ -339,3 +354,19 @@ describe("what lies beside", () => {
     expect(found).toEqual([]);
   });
 });
+
+describe("a recipe that holds the value of a secret", () => {
+  test("is refused when it has been built", async () => {
+    useRole({ description: PASSWORD });
+    const { code, stderr } = await switchRole();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("the value of ldap-root-password, a secret of this host"),
+    ]);
+    expect(storeObjects(root).filter((object) => holds(join(root, "store", object)))).toEqual([]);
+    expect(await isHealthy()).toBe(true);
+  });
+});
+
+const holds = (object: string): boolean =>
+  spawnSync("grep", ["-rqF", PASSWORD, object], { stdio: "ignore" }).status === 0;

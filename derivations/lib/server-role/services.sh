@@ -267,6 +267,7 @@ supervise() {
   # there is something to find.
   (waitUntil 1000000 hasServices && exec setsid runsvdir -P "$run/service") &
   runner=$!
+  printf '%s\n' "$runner" > "$run/runner.pid"
   (exec 9>&- && "$@" && : > "$run/.applied") &
   applying=$!
   awaitEnd "$applying"
@@ -306,9 +307,18 @@ allReleased() {
 
 stopSupervisor() {
   supervised || return 0
-  kill -TERM "$(cat "$run/supervisor.pid")"
+  if holdsLock supervisor; then
+    kill -TERM "$(cat "$run/supervisor.pid")"
+  else
+    # It was killed, and what it had started lives on: the same end in its place.
+    stopServices "$(installed)"
+    ! holdsLock runner || kill -HUP "$(cat "$run/runner.pid")"
+  fi
   waitUntil 120 isUnsupervised || fail "the supervisor does not end"
 }
+
+# Whether the process that wrote its number still has that number.
+holdsLock() { [ "/proc/$(cat "$run/$1.pid" 2> /dev/null)/fd/9" -ef "$run/supervisor.lock" ]; }
 
 isUnsupervised() { ! supervised; }
 

@@ -13,6 +13,7 @@ import {
   type StorePath,
   type StorePort,
 } from "@cab/core";
+import { withoutSecrets } from "@cab/profile/secrets";
 import type { Store } from "@cab/store";
 import { logTail } from "./build-log.ts";
 import { type Clock, startClock } from "./clock.ts";
@@ -30,6 +31,7 @@ import {
   openHostStore,
   openSubstituters,
   SANDBOX_RECIPE,
+  secretsOf,
 } from "./wiring.ts";
 
 export interface RealiseSettings extends Omit<ExecutorSettings, "workspace">, EvaluationSettings {
@@ -106,9 +108,11 @@ export async function openSession(
   const ports = { builder: executor.builder, substituters, emit, now: host.now, signal: host.signal };
   const report = async ({ failures }: Realised, derivation: DerivationOf): Promise<void> => {
     progress.stop();
+    // A name that a builder gave, or a line of its log, may be the very value that it was refused for.
+    const cleaned = withoutSecrets(failures.length > 0 ? secretsOf(host, root) : []);
     for (const failure of failures) {
       if (failure.cause._tag === "Cancelled") continue;
-      host.err(renderDerivationFailure(failure, await logTail(store, derivation, failure.drv)));
+      host.err(cleaned(renderDerivationFailure(failure, await logTail(store, derivation, failure.drv))));
     }
   };
   const repair: Session["repair"] = async (through, { path, deriver, needs }) => {

@@ -122,6 +122,8 @@ export function buildText(cause: BuildFailure): string {
       return `the builder printed nothing for ${cause.seconds} s and was stopped\ngive it longer with --silence SECONDS`;
     case "LogTooLarge":
       return `the builder printed more than ${Math.round(cause.bytes / 1e6)} MB and was stopped`;
+    case "SecretInLog":
+      return `the builder printed the value of ${cause.secrets.join(", ")}, a secret of this host; its log was not kept\ntake it out of the recipe, and change the secret: it may be known`;
     case "Cancelled":
       return "stopped";
     case "SandboxForbidden":

@@ -11,7 +11,6 @@ import {
   type Activator,
   activateProgram,
   type HostSecret,
-  hostSecrets,
   MANIFEST_LIMIT,
   type Manifest,
   markFiles,
@@ -34,7 +33,7 @@ import { renderStoreFailure } from "./render-failure.ts";
 import { namedObjects } from "./store-names.ts";
 import { switchProgress } from "./switch-progress.ts";
 import { type Host, UsageError } from "./verb.ts";
-import { hostSystem, SANDBOX_RECIPE } from "./wiring.ts";
+import { hostSystem, SANDBOX_RECIPE, secretsOf } from "./wiring.ts";
 
 export interface RoleHost {
   readonly role: string;
@@ -87,7 +86,7 @@ export async function openRole(host: Host, options: RoleOptions): Promise<RoleHo
   const { root, store, role, supervise = superviseDetached(root) } = options;
   const folder = profileFolder(store, role);
   const command = await viewOf(host, options, folder);
-  const secrets = hostSecrets({ folder: join(root, "etc/secrets"), env: host.env });
+  const secrets = secretsOf(host, root);
   const activator = activateProgram({
     role,
     command: (words) => command(words, "call"),

@@ -11,6 +11,7 @@ import {
   type Libc,
   nativePlatform,
   SANDBOX_USER,
+  type SecretSearch,
   type StoreFailure,
   type SubstituterPort,
   type System,
@@ -26,6 +27,7 @@ import {
 } from "@cab/evaluator";
 import type { Executor, ExecutorOptions, Pinning } from "@cab/executor";
 import { hostFacts, isPrivileged } from "@cab/executor/host-facts";
+import { type HostSecret, hostSecrets, secretSearch } from "@cab/profile/secrets";
 import type { Store } from "@cab/store";
 import * as E from "fp-ts/lib/Either.js";
 import { Ended } from "./ended.ts";
@@ -115,11 +117,26 @@ export async function evaluatorEnded(failure: EvaluatorFailure): Promise<Ended> 
   return new Ended(`error: ${renderEvaluatorFailure(failure)}\n`);
 }
 
+export const secretsOf = ({ env }: Host, root: string): HostSecret[] =>
+  hostSecrets({ folder: join(root, "etc/secrets"), env });
+
+/** What no build of this host may contain; undefined where it has no secrets. */
+function searchOf(host: Host, root: string): SecretSearch | undefined {
+  const secrets = secretsOf(host, root);
+  return secrets.length === 0 ? undefined : secretSearch(secrets);
+}
+
 /** Loaded here, since its database takes longer to load (25 ms) than to evaluate what is remembered. */
 export async function openHostStore(host: Host, root: string): Promise<Store> {
   const { openStore, upgradeStore } = await import("@cab/store");
   const builder = host.uid === 0 && isPrivileged(hostFacts()) ? SANDBOX_USER : null;
-  const open = () => openStore({ root, builder, worker: { pid: host.pid, words: host.words } });
+  const open = () =>
+    openStore({
+      root,
+      builder,
+      worker: { pid: host.pid, words: host.words },
+      secretSearch: () => searchOf(host, root),
+    });
   const first = open();
   if (E.isRight(first)) return first.right;
   const { renderStoreFailure } = await import("./render-failure.ts");
@@ -152,6 +169,7 @@ export function lazyExecutor(host: Host, root: string, store: Store, settings: E
   const options = (): ExecutorOptions => ({
     env: host.env,
     openLog: ({ drvHash }) => store.logFile(drvHash),
+    secretSearch: () => searchOf(host, root),
     workspaceRoots: workspaceRoots(host, root),
     debianMirrors: debianMirrors(host, workspace),
     limits: {

@@ -78,6 +78,8 @@ export type BuildFailure =
   | { readonly _tag: "BuilderTimedOut"; readonly seconds: number }
   | { readonly _tag: "BuilderSilent"; readonly seconds: number }
   | { readonly _tag: "LogTooLarge"; readonly bytes: number }
+  /** The builder printed the values of these secrets; its log was not kept. */
+  | { readonly _tag: "SecretInLog"; readonly secrets: readonly string[] }
   | { readonly _tag: "Cancelled" }
   /** Namespaces or mounts are refused by this host. */
   | { readonly _tag: "SandboxForbidden"; readonly reason: string; readonly remedy: string }

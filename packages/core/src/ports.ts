@@ -57,6 +57,14 @@ export interface Holder {
   readonly since: number;
 }
 
+/** Looks for the values of this host's secrets in streams of bytes, one after the other. */
+export interface SecretSearch {
+  /** The next bytes of the stream; they may be overwritten afterwards. */
+  readonly update: (chunk: Uint8Array) => void;
+  /** Ends the stream: the names of the secrets that stood in it. */
+  readonly finish: () => readonly string[];
+}
+
 export interface StorePort {
   /** Recorded path, whether or not its object is here. */
   readonly realisation: (key: RealisationKey) => StorePath | undefined;

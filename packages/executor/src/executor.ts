@@ -3,7 +3,7 @@
  * Knows nothing of the store or of what is built when.
  */
 import { availableParallelism, tmpdir } from "node:os";
-import { type BuilderPort, type BuildJob, isBuiltin } from "@cab/core";
+import { type BuilderPort, type BuildJob, isBuiltin, type SecretSearch } from "@cab/core";
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from "./archives/budget.ts";
 import { type BuiltinHost, runBuiltin } from "./builtins/builtin.ts";
 import { BUILTINS } from "./builtins/index.ts";
@@ -23,6 +23,8 @@ export interface ExecutorOptions {
   /** The file for a build's log; it becomes `<file>.zst` when the build has ended. */
   readonly openLog: (job: BuildJob) => string;
   readonly onLog?: (job: BuildJob, chunk: Uint8Array) => void;
+  /** What no log may contain, for one build; undefined where there are no secrets. */
+  readonly secretSearch?: () => SecretSearch | undefined;
   /** Physical root of each workspace that `builtin:local@1` may read. */
   readonly workspaceRoots?: Readonly<Record<string, string>>;
   readonly debianMirrors?: readonly string[];
@@ -75,6 +77,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     inherited: inheritedDescriptors(),
     hostPath: (options.hostBubblewrap ?? true) ? (env.PATH ?? "") : undefined,
     openLog: options.openLog,
+    secretSearch: options.secretSearch ?? (() => undefined),
     onLog: options.onLog ?? (() => {}),
   };
   return {

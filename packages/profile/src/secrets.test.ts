@@ -1,8 +1,9 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Refused } from "./failure.ts";
-import { hostSecrets, markFiles, requireNoSecretSince, secretFound, withoutSecrets } from "./secrets.ts";
+import { hostSecrets, markFiles, requireNoSecretSince, secretFound, secretSearch, withoutSecrets } from "./secrets.ts";
 import { temporaryFolder } from "./testing/rig.ts";
 
 test("values come from every place that has them, and never get into what is said", () => {
@@ -27,6 +28,35 @@ test("values come from every place that has them, and never get into what is sai
     undefined,
   ]);
   expect(hostSecrets({ folder: join(folder, "none"), env: {} })).toEqual([]);
+});
+
+test("a value is found wherever a stream is cut, and only in its own stream", () => {
+  const values = fc.uniqueArray(fc.string({ unit: "grapheme-ascii", minLength: 6, maxLength: 20 }), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  fc.assert(
+    fc.property(
+      values,
+      fc.string(),
+      fc.string(),
+      fc.array(fc.nat({ max: 30 }), { maxLength: 9 }),
+      (texts, a, b, cuts) => {
+        const secrets = texts.map((text, i) => ({ name: `${i}`, value: Buffer.from(text) }));
+        const stream = Buffer.from(`${a}${texts[0]}${b}`);
+        const search = secretSearch(secrets);
+        const expected = secrets.filter(({ value }) => stream.includes(value)).map(({ name }) => name);
+        for (let at = 0; at < stream.length; ) {
+          const end = at + (cuts.pop() ?? stream.length) + 1;
+          search.update(stream.subarray(at, end));
+          at = end;
+        }
+        expect([...search.finish()].sort()).toEqual(expected);
+        search.update(Buffer.from("x"));
+        expect(search.finish()).toEqual([]);
+      },
+    ),
+  );
 });
 
 test("only what was written behind a mark is looked at, new and rotated files whole", () => {

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { SecretSearch } from "@cab/core";
 import { errorCode, onDisk, Refused } from "./failure.ts";
 
 export interface HostSecret {
@@ -68,6 +69,30 @@ export const secretFound = (bytes: Uint8Array, secrets: readonly HostSecret[]): 
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return secrets.find(({ value }) => buffer.includes(value))?.name;
 };
+
+/** For streams: a value may lie across two pieces. */
+export function secretSearch(secrets: readonly HostSecret[]): SecretSearch {
+  const overlap = Math.max(0, ...secrets.map(({ value }) => value.length - 1));
+  let end = Buffer.alloc(0);
+  const found = new Set<string>();
+  return {
+    update: (chunk) => {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const seam = Buffer.concat([end, bytes.subarray(0, overlap)]);
+      for (const { name, value } of secrets) if (bytes.includes(value) || seam.includes(value)) found.add(name);
+      end =
+        bytes.length < overlap
+          ? Buffer.concat([end, bytes]).subarray(-overlap)
+          : Buffer.from(bytes.subarray(bytes.length - overlap));
+    },
+    finish: () => {
+      const names = [...found];
+      found.clear();
+      end = Buffer.alloc(0);
+      return names;
+    },
+  };
+}
 
 /** The text without any secret's value in it. */
 export const withoutSecrets =

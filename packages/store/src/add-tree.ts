@@ -45,6 +45,13 @@ export function collectFindings(scanner: Scanner): Findings {
   const note: Findings["note"] = (path, found) => {
     for (const hash of found.references) if (!references.has(hash)) references.set(hash, pathText(path));
     for (const { hash } of found.occurrences) if (!located.has(hash)) located.set(hash, pathText(path));
+    for (const secret of found.secrets ?? []) {
+      fault(
+        path,
+        `the value of ${secret}, a secret of this host`,
+        "take it out of the recipe: a role gets it on the host; and change it, since it may be known",
+      );
+    }
     for (const { hash, offset } of found.fragments) {
       fault(
         path,

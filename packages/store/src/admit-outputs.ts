@@ -12,6 +12,7 @@ import {
   outputName,
   outputNames,
   realisationsOf,
+  type SecretSearch,
   type StorePath,
   scratchFile,
   scratchPath,
@@ -25,7 +26,7 @@ import { openPool, type Pool } from "./pool.ts";
 import { type RegisterContext, register, type StagedObject } from "./register.ts";
 import { removeTree } from "./remove-tree.ts";
 import { rewriteTree } from "./rewrite.ts";
-import { createScanner } from "./scan.ts";
+import { createScanner, searching } from "./scan.ts";
 import { spareFile, stagedFile } from "./scratch.ts";
 import { stageTree } from "./seal.ts";
 import { type Owner, settleTree } from "./settle.ts";
@@ -34,6 +35,8 @@ export interface AdmitContext extends RegisterContext {
   readonly owner: Owner | null;
   /** See `readBuffer`. */
   readonly buffer: Buffer;
+  /** Undefined where this host has no secrets. */
+  readonly secretSearch: () => SecretSearch | undefined;
 }
 
 /** Whether the object is valid; then nobody collects it before what refers to it is admitted too. */
@@ -83,7 +86,10 @@ export async function admitOutputs(
   }
 }
 
-async function addOutputs({ buffer }: AdmitContext, { scratch, drv, inputs }: Admission): Promise<Output[]> {
+async function addOutputs(
+  { buffer, secretSearch }: AdmitContext,
+  { scratch, drv, inputs }: Admission,
+): Promise<Output[]> {
   const expected = outputNames(drv).map((output) => {
     const path = scratchPath(drv.name, output);
     const file = scratchFile(scratch, baseName(path));
@@ -94,7 +100,9 @@ async function addOutputs({ buffer }: AdmitContext, { scratch, drv, inputs }: Ad
     throw new Refused<BuildFailure>({ _tag: "OutputMissing", outputs: missing.map(({ output }) => output) });
   }
   const located = expected.map(({ ownHash }) => ownHash);
-  const scanner = createScanner({ candidates: inputs.map(hashPart), located, fragments: true });
+  const plain = createScanner({ candidates: inputs.map(hashPart), located, fragments: true });
+  const search = secretSearch();
+  const scanner = search === undefined ? plain : searching(plain, search);
   const outputs: Output[] = [];
   for (const one of expected) outputs.push({ ...one, tree: await addTree({ root: one.file, scanner, buffer }) });
   return outputs;

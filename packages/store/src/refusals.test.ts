@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, linkSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { hashPart, predictedPath, type StorePath, scratchPath, sha256Hex } from "@cab/core";
+import { hashPart, predictedPath, type SecretSearch, type StorePath, scratchPath, sha256Hex } from "@cab/core";
 import { describe, expect, test } from "vitest";
 import {
   admitBuilt,
@@ -137,4 +137,31 @@ describe("fixed outputs", () => {
       ],
     });
   });
+});
+
+test("an output with the value of a secret is refused, whether it is content, a link's target or a name", async () => {
+  const secret = "hunter2-hunter2";
+  let text = "";
+  const secretSearch = (): SecretSearch => ({
+    update: (chunk) => {
+      text += Buffer.from(chunk).toString("latin1");
+    },
+    finish: () => {
+      const found = text.includes(secret) ? ["password"] : [];
+      text = "";
+      return found;
+    },
+  });
+  const store = temporaryStore({ secretSearch });
+  const tree = dir({ a: `password = ${secret}\n`, b: { link: `/${secret}` }, [secret]: "", other: "text" });
+  const failure = leftOf(await admitTrees(store, derivation("role-1"), { out: tree }));
+  const fault = (file: string) => ({
+    output: "out",
+    file,
+    found: "the value of password, a secret of this host",
+    remedy: "take it out of the recipe: a role gets it on the host; and change it, since it may be known",
+  });
+  const faults = failure._tag === "BadOutput" ? failure.faults : [];
+  expect([...faults].sort((x, y) => (x.file < y.file ? -1 : 1))).toEqual(["a", "b", secret].map(fault));
+  expect(store.objects()).toEqual([]);
 });

@@ -6,7 +6,7 @@
  * looks at one byte in a window and moves on behind every byte that is not base 32 (as Nix's RefScanSink does). Inside a
  * run, the first three characters select among 32,768 before any string is made.
  */
-import { BASE32_ALPHABET, HASH_LENGTH } from "@cab/core";
+import { BASE32_ALPHABET, HASH_LENGTH, type SecretSearch } from "@cab/core";
 
 /** gcc splits constant text into immediates of this many bytes, at offsets that depend on what stands before it. */
 const FRAGMENT_LENGTH = 8;
@@ -31,6 +31,8 @@ export interface Found {
   readonly occurrences: readonly Occurrence[];
   /** Pieces of located hashes that are no part of a whole one, one for each piece of adjoining bytes. */
   readonly fragments: readonly Occurrence[];
+  /** Of this host, whose values stand there; absent where nobody looks for them. */
+  readonly secrets?: readonly string[];
 }
 
 export interface Targets {
@@ -59,6 +61,15 @@ const trigram = (text: string): number => {
   const value = (i: number): number => VALUES[text.charCodeAt(i)] as number;
   return (value(0) << 10) | (value(1) << 5) | value(2);
 };
+
+/** The same scanner, which also looks for secrets. */
+export const searching = (scanner: Scanner, search: SecretSearch): Scanner => ({
+  update: (chunk) => {
+    scanner.update(chunk);
+    search.update(chunk);
+  },
+  finish: () => ({ ...scanner.finish(), secrets: search.finish() }),
+});
 
 export function createScanner({ candidates, located, fragments }: Targets): Scanner {
   const wholes = new Map<string, "candidate" | "located">();

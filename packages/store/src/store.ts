@@ -13,6 +13,7 @@ import {
   type EntryChange,
   type ObjectInfo,
   type Scratch,
+  type SecretSearch,
   type StoreFailure,
   type StorePath,
   type StorePort,
@@ -52,6 +53,8 @@ export interface StoreOptions {
   readonly worker?: Worker | null;
   /** Others than this cab's own: for tests. */
   readonly migrations?: readonly Migration[];
+  /** What this host's builds must not contain, asked when one has ended; undefined where there are no secrets. */
+  readonly secretSearch?: () => SecretSearch | undefined;
   /** Called behind every step of an admission; tests end the process there. */
   readonly onStep?: (step: AdmissionStep) => void;
   /** The same of a collection. */
@@ -124,6 +127,7 @@ function makeStore(
     builder,
     worker = null,
     migrations = MIGRATIONS,
+    secretSearch = () => undefined,
     onStep = () => {},
     onCollectionStep = () => {},
   }: Omit<StoreOptions, "root">,
@@ -164,6 +168,7 @@ function makeStore(
     owner,
     keep,
     replaces: () => false,
+    secretSearch,
     buffer: readBuffer(),
     onStep,
   };

@@ -1,6 +1,6 @@
 /** Builds in the sandbox: programs, command, log and limits put together. Knows nothing of builtins. */
 import { arch } from "node:process";
-import { type BuildJob, SANDBOX_VERSION, type System } from "@cab/core";
+import { type BuildJob, SANDBOX_VERSION, type SecretSearch, type System } from "@cab/core";
 import { fail } from "../failure.ts";
 import { type SandboxSettings, sandboxCommand } from "./command.ts";
 import { hostFacts } from "./host-facts.ts";
@@ -18,6 +18,7 @@ export interface SandboxHost {
   readonly hostPath: string | undefined;
   /** The file for a build's log. It becomes `<file>.zst` when the build has ended. */
   readonly openLog: (job: BuildJob) => string;
+  readonly secretSearch: () => SecretSearch | undefined;
   readonly onLog: (job: BuildJob, chunk: Uint8Array) => void;
 }
 
@@ -39,17 +40,23 @@ export async function buildInSandbox(job: BuildJob, host: SandboxHost): Promise<
   const programs = programsFor(job, host);
   const command = sandboxCommand(job, programs, host.settings);
   const log = openBuildLog(host.openLog(job));
+  const search = host.secretSearch();
   try {
     const pipe = await host.pipes.open(programs);
     try {
-      const onLog = (chunk: Uint8Array): void => host.onLog(job, chunk);
+      const onLog = (chunk: Uint8Array): void => {
+        search?.update(chunk);
+        host.onLog(job, chunk);
+      };
       const { limits, inherited } = host;
       await runInSandbox({ job, command, pipe, log, limits, inherited, facts: hostFacts, onLog });
     } finally {
       pipe.release();
     }
   } finally {
-    await log.complete();
+    const secrets = search?.finish() ?? [];
+    await (secrets.length > 0 ? log.discard() : log.complete());
+    if (secrets.length > 0) fail({ _tag: "SecretInLog", secrets });
   }
 }
 

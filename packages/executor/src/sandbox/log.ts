@@ -26,6 +26,8 @@ export interface BuildLog {
   readonly tail: () => string;
   /** Closes the file and puts `<file>.zst` in its place. */
   readonly complete: () => Promise<void>;
+  /** Closes the file and removes it. */
+  readonly discard: () => Promise<void>;
 }
 
 const TAIL = 16 * 1024;
@@ -47,6 +49,10 @@ export function openBuildLog(file: string): BuildLog {
     },
     bytes: () => written,
     tail: () => tail.toString("utf8"),
+    discard: async () => {
+      closeSync(fd);
+      rmSync(file);
+    },
     complete: async () => {
       closeSync(fd);
       await pipeline(

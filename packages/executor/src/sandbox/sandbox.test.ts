@@ -243,6 +243,16 @@ describe.skipIf(why !== "")(`sandbox${why === "" ? "" : ` (skipped: ${why})`}`, 
       expect(size.log.length).toBe(1_000_000);
     });
 
+    test("a log with the value of a secret is not kept, however the builder ended", async () => {
+      const secret = "hunter2-hunter2";
+      for (const end of ["true", "false"]) {
+        const { folder, result } = start(uid, { args: ["-c", `echo the password is ${secret}; ${end}`] }, { secret });
+        expect(await result).toEqual({ _tag: "Left", left: { _tag: "SecretInLog", secrets: ["password"] } });
+        expect(readdirSync(folder).filter((name) => name.startsWith("log"))).toEqual([]);
+      }
+      expect((await script("echo no secret; exit 0", {}, { secret })).log).toBe("no secret\n");
+    });
+
     test("memory is limited for each process, if a limit is set", async () => {
       const text = "head -c 400000000 /dev/zero | tail -c 399999999 | head -c 1 > /dev/null; exit 0";
       expect((await script(text, {}, { memoryBytes: 200_000_000 })).log).toMatch(/memory exhausted/);

@@ -5,7 +5,7 @@
  *     node engine.ts '<JSON of EngineOrder>'
  */
 import { existsSync } from "node:fs";
-import type { BuildJob, ResolvedDerivation, StorePath } from "@cab/core";
+import type { BuildJob, ResolvedDerivation, SecretSearch, StorePath } from "@cab/core";
 import { createExecutor } from "../executor.ts";
 import { testScratch } from "./scratch.ts";
 
@@ -19,6 +19,8 @@ export interface EngineOrder {
   readonly inputs: readonly StorePath[];
   readonly limits?: { readonly seconds?: number; readonly silenceSeconds?: number; readonly logBytes?: number };
   readonly memoryBytes?: number;
+  /** What the log must not contain; called `password`. */
+  readonly secret?: string;
   /** Cancels when this file, which the builder makes in /build, exists. */
   readonly cancelOn?: string;
 }
@@ -32,8 +34,20 @@ const watching =
     ? undefined
     : setInterval(() => existsSync(`${scratch.buildDir}/${marker}`) && controller.abort(), 5);
 
+/** Finds the secret in logs of a few lines. */
+function search(secret: string): SecretSearch {
+  let text = "";
+  return {
+    update: (chunk) => {
+      text += Buffer.from(chunk).toString("latin1");
+    },
+    finish: () => (text.includes(secret) ? ["password"] : []),
+  };
+}
+
 const executor = createExecutor({
   env: {},
+  secretSearch: () => (order.secret === undefined ? undefined : search(order.secret)),
   openLog: () => `${order.folder}/log`,
   hostBubblewrap: false,
   sandbox: { cores: 7, memoryBytes: order.memoryBytes ?? null },
