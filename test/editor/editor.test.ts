@@ -140,12 +140,12 @@ describe("in the checkout", () => {
   });
 
   it("a role's import leads to the recipe, and core's to its source", async () => {
-    const ldap = join(CHECKOUT, "derivations/roles/ldap-server.ts");
-    await editor.open(ldap);
-    expect((await editor.definitions(ldap, 'from "../servers/▮openldap.ts"')).map(({ file }) => file)).toEqual([
-      join(CHECKOUT, "derivations/servers/openldap.ts"),
+    const webapp = join(CHECKOUT, "derivations/roles/webapp.ts");
+    await editor.open(webapp);
+    expect((await editor.definitions(webapp, 'from "../servers/▮nginx.ts"')).map(({ file }) => file)).toEqual([
+      join(CHECKOUT, "derivations/servers/nginx.ts"),
     ]);
-    expect((await editor.definitions(ldap, "{ lo▮cal,")).map(({ file }) => file)).toEqual([
+    expect((await editor.definitions(webapp, "{ lo▮cal,")).map(({ file }) => file)).toEqual([
       join(CHECKOUT, "packages/core/src/recipe/source.ts"),
     ]);
   });
