@@ -69,6 +69,10 @@ export const searching = (scanner: Scanner, search: SecretSearch): Scanner => ({
     search.update(chunk);
   },
   finish: () => ({ ...scanner.finish(), secrets: search.finish() }),
+  scan: (bytes) => {
+    search.update(bytes);
+    return { ...scanner.scan(bytes), secrets: search.finish() };
+  },
 });
 
 export function createScanner({ candidates, located, fragments }: Targets): Scanner {
