@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { toHex } from "./bytes.ts";
 import {
   type Derivation,
   type DrvHash,
@@ -10,41 +9,14 @@ import {
   derivationText,
   drvHash,
   neededOutputs,
-  type OutputSpec,
   outputNames,
   placeholder,
   resolveDerivation,
 } from "./derivation.ts";
 import { sha256Hex } from "./sha256.ts";
 import { hashPart, type StorePath, storePath } from "./store-path.ts";
+import { anyDerivation } from "./testing/arbitrary.ts";
 import { plainDerivation } from "./testing/plain-derivation.ts";
-
-const hex = (length: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`));
-const word = fc.string({ unit: "binary", maxLength: 6 });
-const hash = hex(64) as fc.Arbitrary<DrvHash>;
-const path = fc.tuple(fc.nat(5), fc.constantFrom("a", "b-1")).map(([n, name]) => storePath(String(n), name));
-const output = fc.constantFrom("out", "dev", "doc");
-
-const outputSpec: fc.Arbitrary<OutputSpec> = fc.oneof(
-  fc.constant<OutputSpec>({ _tag: "ContentAddressed" }),
-  hex(64).map((digest): OutputSpec => ({ _tag: "FixedOutput", algo: "sha256", digest, mode: "tree" })),
-  hex(128).map((digest): OutputSpec => ({ _tag: "FixedOutput", algo: "sha512", digest, mode: "flat" })),
-);
-
-const derivation: fc.Arbitrary<Derivation> = fc.record({
-  name: fc.constantFrom("a", "zlib-1.3"),
-  system: fc.constantFrom("x86_64-linux", "aarch64-linux"),
-  builder: fc.constantFrom("/bin/sh", "builtin:fetch@1"),
-  args: fc.array(word, { maxLength: 3 }),
-  env: fc.dictionary(word, word, { maxKeys: 4 }),
-  rootfs: fc.oneof(fc.constant(null), path, fc.record({ drv: hash, output })),
-  sandbox: fc.constant("cab-sandbox@1"),
-  inputDrvs: fc
-    .array(fc.tuple(hash, fc.uniqueArray(output, { minLength: 1 })), { maxLength: 3 })
-    .map((entries) => Object.fromEntries(entries) as Derivation["inputDrvs"]),
-  inputSrcs: fc.uniqueArray(path, { maxLength: 3 }),
-  outputs: fc.dictionary(output, outputSpec, { minKeys: 1 }),
-});
 
 /** The same, with every set and map filled the other way round. */
 const reversed = (drv: Derivation): Derivation => {
@@ -74,7 +46,7 @@ const sorted = (drv: Derivation): unknown => ({
 describe("the encoding of a derivation", () => {
   test("reads back as what it was", () =>
     fc.assert(
-      fc.property(derivation, (drv) => {
+      fc.property(anyDerivation, (drv) => {
         const decoded = decodeDerivation(derivationBytes(drv)) as Derivation;
         expect(sorted(decoded)).toEqual(sorted(drv));
         expect(drvHash(decoded)).toBe(drvHash(drv));
@@ -84,7 +56,7 @@ describe("the encoding of a derivation", () => {
 
   test("does not depend on the order in which anything was added", () =>
     fc.assert(
-      fc.property(derivation, (drv) => {
+      fc.property(anyDerivation, (drv) => {
         expect(drvHash(reversed(drv))).toBe(drvHash(drv));
         expect(derivationText(reversed(drv))).toBe(derivationText(drv));
       }),
@@ -92,7 +64,7 @@ describe("the encoding of a derivation", () => {
 
   test("differs where anything differs", () =>
     fc.assert(
-      fc.property(derivation, derivation, (a, b) => {
+      fc.property(anyDerivation, anyDerivation, (a, b) => {
         const same = JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
         expect(drvHash(a) === drvHash(b)).toBe(same);
         expect(derivationText(a) === derivationText(b)).toBe(same);
@@ -101,24 +73,13 @@ describe("the encoding of a derivation", () => {
 
   test("covers every field", () =>
     fc.assert(
-      fc.property(derivation, derivation, (a, b) => {
+      fc.property(anyDerivation, anyDerivation, (a, b) => {
         for (const field of Object.keys(a) as (keyof Derivation)[]) {
           const mixed = { ...a, [field]: b[field] };
           const same = JSON.stringify(sorted(mixed)) === JSON.stringify(sorted(a));
           expect(drvHash(mixed) === drvHash(a)).toBe(same);
         }
       }),
-    ));
-
-  test("is refused wherever it is not what would have been written", () =>
-    fc.assert(
-      fc.property(derivation, fc.nat(), fc.nat(255), (drv, where, byte) => {
-        const bytes = derivationBytes(drv);
-        bytes[where % bytes.length] = byte;
-        const decoded = decodeDerivation(bytes);
-        if (decoded !== undefined) expect(toHex(derivationBytes(decoded))).toBe(toHex(bytes));
-      }),
-      { numRuns: 5000 },
     ));
 
   const base: Derivation = plainDerivation({ name: "a" });

@@ -2,26 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ObjectInfo } from "./object.ts";
 import { decodeObjectInfo, encodeObjectInfo, skimObjectRecord } from "./object-record.ts";
-import { hashPart, STORE_DIR, type StorePath, storePath } from "./store-path.ts";
-
-const hex = fc.stringMatching(/^[0-9a-f]{64}$/);
-const path: fc.Arbitrary<StorePath> = fc
-  .tuple(fc.string(), fc.stringMatching(/^[a-z][a-z0-9.-]{0,199}$/))
-  .map(([seed, name]) => storePath(seed, name));
-const infos: fc.Arbitrary<ObjectInfo> = fc.record({
-  path,
-  kind: fc.constantFrom("dir", "file", "exec", "symlink"),
-  digest: hex,
-  namingDigest: hex,
-  selfDigest: fc.option(hex),
-  size: fc.nat(2 ** 40),
-  references: fc.array(path, { maxLength: 5 }),
-  deriver: fc.option(hex),
-});
+import { hashPart, STORE_DIR, type StorePath } from "./store-path.ts";
+import { anyObjectInfo } from "./testing/arbitrary.ts";
 
 test("a record that is skimmed says what it says decoded", () =>
   fc.assert(
-    fc.property(infos, (info) => {
+    fc.property(anyObjectInfo, (info) => {
       const record = encodeObjectInfo(info);
       expect(decodeObjectInfo(record, info.path)).toEqual(info);
       const skim = skimObjectRecord(record);

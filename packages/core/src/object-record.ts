@@ -71,7 +71,15 @@ export function skimObjectRecord(bytes: Uint8Array): RecordSkim | undefined {
   let at = 0;
   const count = (): number => {
     let value = 0;
-    for (; bytes[at] !== COLON && at < bytes.length; at++) value = value * 10 + (bytes[at] as number) - ZERO;
+    for (; bytes[at] !== COLON; at++) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      // To beyond the end, where nothing is found any more: a length below zero would lead back, and round in a circle.
+      if (digit < 0 || digit > 9) {
+        at = bytes.length + 1;
+        return 0;
+      }
+      value = value * 10 + digit;
+    }
     at++;
     return value;
   };

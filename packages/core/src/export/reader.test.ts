@@ -7,6 +7,7 @@ import type { ObjectInfo } from "../object.ts";
 import { encodeObjectInfo } from "../object-record.ts";
 import { contentKey, type Realisation, type RealisationKey } from "../realisation.ts";
 import { type StorePath, storePath } from "../store-path.ts";
+import { fuzzing } from "../testing/arbitrary.ts";
 import { plainDerivation } from "../testing/plain-derivation.ts";
 import {
   concatenated,
@@ -235,8 +236,8 @@ describe("a stream that was harmed", () => {
     ));
 });
 
-/** How many harmed streams the next test reads; `CAB_FUZZ_RUNS=1000000` for a long one. */
-const RUNS = Number(process.env.CAB_FUZZ_RUNS ?? 2_000);
+/** How many harmed streams the next test reads. */
+const { runs: RUNS, timeout } = fuzzing(2_000);
 
 /** Making objects takes longer than reading them, so each stream is harmed in several ways. */
 const RUNS_A_STREAM = 20;
@@ -292,7 +293,7 @@ test(
     );
     expect(read).toBeGreaterThanOrEqual(RUNS);
   },
-  Math.max(30_000, 20 * RUNS),
+  timeout,
 );
 
 const header = (fields: Partial<Parameters<typeof encodeExportHeader>[0]>): Uint8Array =>
