@@ -14,6 +14,7 @@ import { isRight } from "fp-ts/lib/Either.js";
 import { describe, expect, it } from "vitest";
 import { openSealed, sealed } from "./memo.ts";
 import { memoFiles } from "./memo-files.ts";
+import { observe } from "./observe.ts";
 import {
   LOCKED_URL,
   lockOf,
@@ -106,6 +107,20 @@ describe("an evaluation is remembered", () => {
     workspace.write({ "derivations/app.conf.new": "a = 1\n", "derivations/README.md": "" });
     renameSync(join(workspace.root, "derivations/app.conf.new"), conf);
     expect((await workspace.evaluation("app")).memo).toEqual(HIT);
+  });
+
+  it("though a file is of the future, which is read again each time: a clock that was set back hides no change", async () => {
+    const workspace = workspaceOf(APP);
+    const conf = join(workspace.root, "derivations/app.conf");
+    const ahead = new Date(Date.now() + 10 * 365 * 24 * 3600 * 1000);
+    utimesSync(conf, ahead, ahead);
+    await workspace.evaluation("app");
+    const stamped = observe(conf, "all", Date.now).read.stamp;
+    expect(stamped).toBeNull();
+    expect((await workspace.evaluation("app")).memo).toEqual(HIT);
+    writeFileSync(conf, "a = 9\n");
+    utimesSync(conf, ahead, ahead);
+    expect((await workspace.evaluation("app")).memo).toEqual({ _tag: "Changed", path: conf });
   });
 
   it("whatever happens to pins that it did not use, and not once one of its own changed", async () => {

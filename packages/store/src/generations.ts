@@ -24,15 +24,22 @@ export interface Generation {
   readonly isCurrent: boolean;
 }
 
-/** Links of the generations that the policy does not keep. The current one always stays. */
+/**
+ * Links of the generations that the policy does not keep. The current one always stays. Their order is that of their numbers:
+ * one whose time is before an earlier one's was made by a clock that had been set back, and counts as made when that was.
+ */
 export function fallingGenerations(generations: readonly Generation[], { since, keep }: GenerationPolicy): string[] {
-  const newestFirst = [...generations].sort((a, b) => b.number - a.number);
-  return newestFirst.flatMap(({ link, made, isCurrent }, i) => {
-    // A generation was current until the next one was made; which was not before this one, whatever the clock said.
-    const until = Math.max(made, newestFirst[i - 1]?.made ?? Number.POSITIVE_INFINITY);
+  const falling: string[] = [];
+  const oldestFirst = [...generations].sort((a, b) => a.number - b.number);
+  let made = Number.NEGATIVE_INFINITY;
+  for (const [i, { link, made: own, isCurrent }] of oldestFirst.entries()) {
+    made = Math.max(made, own);
+    // It was current until the next one was made.
+    const until = Math.max(made, oldestFirst[i + 1]?.made ?? Number.POSITIVE_INFINITY);
     const recent = since !== undefined && until > since;
-    return isCurrent || i < keep || recent ? [] : [link];
-  });
+    if (!isCurrent && i < oldestFirst.length - keep && !recent) falling.push(link);
+  }
+  return falling;
 }
 
 /** Gives a generation up: its link, by which it counts, and then what its role's profile wrote beside it. */
