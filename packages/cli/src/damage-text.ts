@@ -1,11 +1,11 @@
 /** Damage of the store as a person reads it, and the paths that verbs of repair are given. */
-import type { StorePath } from "@cab/core";
+import { printable, type StorePath, utf8 } from "@cab/core";
 import type { Damage } from "@cab/store";
 import { storePathIn } from "./store-path-argument.ts";
 import { UsageError } from "./verb.ts";
 
 export function damageText({ path, file, expected, found }: Damage): string {
-  const place = path === null ? file : file === "." ? path : `${path}/${file}`;
+  const place = path === null ? printable(utf8(file)) : file === "." ? path : `${path}/${file}`;
   return `${place}\n  expected: ${expected}\n  found:    ${found}`;
 }
 

@@ -1,11 +1,13 @@
 /** Failures as a person reads them: what happened, what was expected, and what to type next. The only place that does. */
-import type {
-  BuildFailure,
-  DerivationFailure,
-  OutputFault,
-  StoreFailure,
-  StreamFailure,
-  SubstituterFailure,
+import {
+  type BuildFailure,
+  type DerivationFailure,
+  type OutputFault,
+  printable,
+  type StoreFailure,
+  type StreamFailure,
+  type SubstituterFailure,
+  utf8,
 } from "@cab/core";
 import { sizeText } from "./size-text.ts";
 
@@ -62,6 +64,9 @@ export function renderStoreFailure(failure: StoreFailure): string {
     case "StoreUnusable":
       return `the store at ${failure.root} cannot be used: ${failure.reason}\n${failure.remedy}`;
     case "StoreDamaged":
+      if (failure.table === "database") {
+        return `the store's database is damaged: ${failure.key}\nnothing was changed; make a new one from the objects with: cab repair --db`;
+      }
       return `the store's table ${failure.table} is damaged at ${failure.key}: what stands there has another checksum\nnothing was taken from it; rebuild the database from the objects with: cab repair --db`;
   }
 }
@@ -95,7 +100,8 @@ export function renderStreamFailure(failure: StreamFailure | StoreFailure): stri
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full: free space there, or set CAB_ROOT to a larger disk; what was built so far is kept",
   EDQUOT: "the disk quota is used up: free space, or set CAB_ROOT to another disk; what was built so far is kept",
-  EROFS: "the file system is read-only: set CAB_ROOT to a folder that can be written",
+  EROFS: "the file system is read-only: mount it so that it can be written, or set CAB_ROOT to a folder that can",
+  EBUSY: "something is mounted there: unmount it first",
   EACCES: "the store belongs to another user: set CAB_ROOT to a folder of your own",
   EPERM: "the store belongs to another user: set CAB_ROOT to a folder of your own",
 };
@@ -144,7 +150,7 @@ export function buildText(cause: BuildFailure): string {
         "if upstream really changed it, look why, then pin it anew: cab lock --update NAME",
       ].join("\n");
     case "BadArchive":
-      return `${cause.archive}${cause.entry === null ? "" : `, entry ${JSON.stringify(cause.entry)}`}: ${cause.reason}\nnothing of it was kept`;
+      return `${cause.archive}${cause.entry === null ? "" : `, entry "${printable(utf8(cause.entry))}"`}: ${cause.reason}\nnothing of it was kept`;
     case "BadArguments":
       return `${cause.builtin}: ${cause.reason}`;
     case "NoDebianMirror":

@@ -105,9 +105,15 @@ export function openClaims({ layout, exclusive, worker }: ClaimsOptions): Claims
     socket.unref();
   };
 
-  const announcement = (): Promise<Announcement> => {
+  const announcement = async (): Promise<Announcement> => {
     announced ??= announce(layout, worker, serve);
-    return announced;
+    try {
+      return await announced;
+    } catch (error) {
+      // Whoever could not be announced is not, and may try again.
+      announced = undefined;
+      throw error;
+    }
   };
 
   /** Makes the claim ours unless somebody other than `dead` holds it; tells who holds it now. */

@@ -1,5 +1,4 @@
 /** Collectors that are killed, meet a full disk, or work while other processes build: real processes on one store. */
-import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { baseName, type ObjectInfo, type StorePath } from "@cab/core";
@@ -8,6 +7,7 @@ import { openStore, type Store } from "./store.ts";
 import { startChild } from "./testing/processes.ts";
 import { proves } from "./testing/proof.ts";
 import { admitted, dir, rightOf, temporaryDirectory } from "./testing/rig.ts";
+import { mayMount, onSmallDisk } from "./testing/small-disk.ts";
 import { validPaths } from "./testing/valid-paths.ts";
 
 const open = (root: string): Store => rightOf(openStore({ root, builder: null }));
@@ -96,15 +96,11 @@ test("two collectors work while two processes build: nobody misses anything, and
   await store.close();
 }, 120_000);
 
-const ownNamespace = ["unshare", "--user", "--map-root-user", "--mount"];
-const mayMount = spawnSync(ownNamespace[0] as string, [...ownNamespace.slice(1), "true"]).status === 0;
-
 describe("a full disk", () => {
   test.skipIf(!mayMount)("is emptied by a collection (needs user namespaces)", async () => {
     const root = temporaryDirectory();
-    const admitThenFill = '"$@" admit 0 100000 && "$@" fill';
-    const mounted = ["sh", "-c", `mount -t tmpfs -o size=4m tmpfs "$0" && ${admitThenFill}`, root];
-    const child = startChild([root], [...ownNamespace, ...mounted]);
+    const wrapper = ["sh", "-c", '"$0" "$@" admit 0 100000 && "$0" "$@" fill'];
+    const child = startChild([root], [...onSmallDisk(root, "size=4m"), ...wrapper]);
     await child.said();
     expect(await child.said()).toMatchObject({ free: 0, collected: { _tag: "Right" } });
     expect(existsSync(join(root, "store"))).toBe(false);

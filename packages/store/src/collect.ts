@@ -123,8 +123,21 @@ interface Sweep {
 /** Renames under one hold of the lock: 10 ms. */
 const RENAMES = 256;
 
-async function createSweep({ layout, database, process, onStep }: CollectContext): Promise<Sweep> {
-  const id = await process();
+/**
+ * Temporary names are a living process's, so that others let them be; but what is to be removed anyway may be removed by
+ * others too, if there is no room to announce this one.
+ */
+async function nameFor(announced: () => Promise<ProcessId>): Promise<ProcessId> {
+  try {
+    return await announced();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return process.pid.toString(36).padStart(6, "0").slice(-6) as ProcessId;
+  }
+}
+
+async function createSweep({ layout, database, process: announced, onStep }: CollectContext): Promise<Sweep> {
+  const id = await nameFor(announced);
   let count = 0;
   const expelSome = (paths: readonly StorePath[]): string[] =>
     database.write(() => {
@@ -191,7 +204,7 @@ async function deleteObjects(
 
 const isDiskFull = (error: unknown): boolean => {
   const failure = storeFailure(error, "collect garbage", "");
-  return failure?._tag === "StoreIo" && failure.code === "ENOSPC";
+  return failure?._tag === "StoreIo" && (failure.code === "ENOSPC" || failure.code === "EDQUOT");
 };
 
 /** Deletes the rows of what may go now. */

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import type { ObjectInfo, RealisationKey, StorePath } from "@cab/core";
 import { describe, expect, test } from "vitest";
@@ -6,6 +5,7 @@ import { openStore } from "./store.ts";
 import { startChild } from "./testing/processes.ts";
 import { proves } from "./testing/proof.ts";
 import { rightOf, temporaryDirectory } from "./testing/rig.ts";
+import { mayMount, onSmallDisk } from "./testing/small-disk.ts";
 import { validPaths } from "./testing/valid-paths.ts";
 
 interface Said {
@@ -46,22 +46,17 @@ describe("killed between any two steps of an admission", () => {
   }, 120_000);
 });
 
-const ownNamespace = ["unshare", "--user", "--map-root-user", "--mount"];
-const mayMount = spawnSync(ownNamespace[0] as string, [...ownNamespace.slice(1), "true"]).status === 0;
-
 describe("a full disk", () => {
   test.skipIf(!mayMount)("is called one where the database meets it (needs user namespaces)", async () => {
     const root = temporaryDirectory();
-    const mounted = ["sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"', root];
-    const child = startChild([root, "record", "20000"], [...ownNamespace, ...mounted]);
+    const child = startChild([root, "record", "20000"], onSmallDisk(root, "size=1m"));
     expect(await child.said()).toMatchObject({ _tag: "Left", left: { _tag: "StoreIo", code: "ENOSPC" } });
   });
 
   test.skipIf(!mayMount)("is a failure that leaves nothing behind (needs user namespaces)", async () => {
     const root = temporaryDirectory();
     const list = 'ls -A "$0/store" "$0/var/processes"';
-    const mounted = ["sh", "-c", `mount -t tmpfs -o size=4m tmpfs "$0" && "$@" && ${list}`, root];
-    const admitOf = (bytes: string) => startChild([root, "admit", "0", bytes], [...ownNamespace, ...mounted]);
+    const admitOf = (bytes: string) => startChild([root, "admit", "0", bytes], onSmallDisk(root, "size=4m", list));
     expect(await admitOf("1000").said()).toMatchObject({ admitted: { _tag: "Right" } });
     const full = admitOf("1200000");
     expect(await full.said()).toMatchObject({

@@ -118,22 +118,22 @@ describe("the database", () => {
     expect(failures).toEqual([KEY, other].map((key) => ({ _tag: "StoreDamaged", table: "realisations", key })));
     await second.close();
   });
-
-  test("a file that is no database is a failure, not an exception", () => {
-    const root = temporaryDirectory();
-    prepareLayout(layoutOf(root));
-    writeFileSync(join(root, "var/db/data.mdb"), Buffer.alloc(8192, "x"));
-    expect(leftOf(openStore({ root, builder: null }))).toEqual({
-      _tag: "StoreDamaged",
-      table: "database",
-      key: "data.mdb is no LMDB file",
-    });
-  });
 });
 
 describe("the layout", () => {
   test("NFS and its kind are refused by their type", () => {
     expect([0x6969, 0xff534d42, 0xef53].map(refusedFileSystem)).toEqual(["NFS", "CIFS", undefined]);
+  });
+
+  test("objects or a database on NFS are refused, wherever the root lies", () => {
+    const layout = layoutOf(temporaryDirectory());
+    prepareLayout(layout);
+    const remote = [layout.root, layout.store, layout.database].map((directory) => {
+      const failure = failureOf(() => prepareLayout(layout, (file) => (file === directory ? 0x6969 : 0xef53)));
+      return (failure as { readonly reason: string }).reason;
+    });
+    const refused = (what: string): string => `${what} lies on NFS, where locks and renames are not dependable`;
+    expect(remote).toEqual(["it", layout.store, layout.database].map(refused));
   });
 
   test("a root that cannot be made is a failure", () => {

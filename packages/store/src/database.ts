@@ -184,6 +184,14 @@ export function openDatabase({ root, directory, migrations = MIGRATIONS }: Datab
     lastTransaction: () => (env.getStats() as { lastTxnId: number }).lastTxnId,
   };
 
+  const write: Database["write"] = (action) => {
+    requireWritable();
+    return writing(() => {
+      schema.require();
+      return action(writer);
+    });
+  };
+
   return {
     object: (path) => {
       const payload = get(objects, "objects", baseName(path));
@@ -235,13 +243,7 @@ export function openDatabase({ root, directory, migrations = MIGRATIONS }: Datab
     },
     isReadOnly: isCopy,
     requireWritable,
-    write: (action) => {
-      requireWritable();
-      return writing(() => {
-        schema.require();
-        return action(writer);
-      });
-    },
+    write,
     close: () => env.close(),
   };
 }

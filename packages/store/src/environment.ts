@@ -2,11 +2,12 @@
  * Opens the LMDB environment: the database itself for who may write to it, a copy of one moment for who may only read it.
  * Turns what LMDB throws into failures. Knows tables and sealed values; not what is in them.
  */
-import { accessSync, chmodSync, closeSync, constants, openSync, readSync, rmSync, statfsSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { StoreFailure } from "@cab/core";
 import { type Database as LmdbTable, open, type RootDatabase } from "lmdb";
 import { beginDatabase } from "./begin-database.ts";
+import { requireLmdb, requireRoom } from "./database-file.ts";
 import { errorCode, lookup, StoreException } from "./failure.ts";
 import { openValue, sealValue } from "./sealed-value.ts";
 import { copyDatabase } from "./snapshot.ts";
@@ -22,29 +23,6 @@ export interface Environment {
   readonly reading: <A>(read: () => A) => A;
   /** Runs the action in one transaction that is on disk when this returns; if it throws, nothing was written. */
   readonly writing: <A>(action: () => A) => A;
-}
-
-/** LMDB's magic number and where it stands in the file: in the first meta page, behind a page header (lmdb's mdb.c). */
-const MAGIC = 0xbeefc0de;
-const MAGIC_OFFSET = 24;
-
-/** lmdb-js ends the process with a segmentation fault when it is given a file of another kind, so look first. */
-function requireLmdb(file: string): void {
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, "r");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return;
-    throw error;
-  }
-  try {
-    const head = Buffer.alloc(MAGIC_OFFSET + 4);
-    const length = readSync(descriptor, head);
-    if (length === 0 || (length === head.length && head.readUInt32LE(MAGIC_OFFSET) === MAGIC)) return;
-    throw new StoreException({ _tag: "StoreDamaged", table: "database", key: "data.mdb is no LMDB file" });
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 /**
@@ -64,11 +42,13 @@ export function isReadOnly(directory: string): boolean {
   }
 }
 
-export const readOnlyFailure = (root: string, directory: string): StoreFailure => ({
-  _tag: "StoreReadOnly",
-  root,
-  owner: statSync(join(directory, "data.mdb")).uid,
-});
+/** Why nothing can be written: another user's store, or one's own on a file system that cannot be written. */
+export function readOnlyFailure(root: string, directory: string): StoreFailure {
+  const owner = statSync(join(directory, "data.mdb")).uid;
+  if (owner !== process.geteuid?.()) return { _tag: "StoreReadOnly", root, owner };
+  const message = "read-only file system";
+  return { _tag: "StoreIo", operation: "write to the store", file: root, code: "EROFS", message };
+}
 
 /** LMDB lets a group write; and a strict umask keeps everybody from reading. */
 function ownAlone(directory: string): void {
@@ -99,14 +79,23 @@ const diskFull = (file: string): StoreFailure => ({
 
 export function openEnvironment(directory: string): Environment {
   const reading = <A>(read: () => A): A => lookup("read the database", directory, read);
-  reading(() => beginDatabase(directory));
-  reading(() => requireLmdb(join(directory, "data.mdb")));
   const isCopy = isReadOnly(directory);
   const path = isCopy ? reading(() => copyDatabase(directory)) : directory;
-  const env = reading(() => open<Buffer, string>({ path, encoding: "binary", overlappingSync: false, maxDbs: 16 }));
-  // Open files stay, and so nothing is left behind however this process ends.
-  if (isCopy) rmSync(path, { recursive: true, force: true });
-  else reading(() => ownAlone(directory));
+  const opened = (): RootDatabase<Buffer, string> => {
+    try {
+      if (!isCopy) {
+        requireRoom(path);
+        beginDatabase(path);
+      }
+      requireLmdb(path);
+      return open<Buffer, string>({ path, encoding: "binary", overlappingSync: false, maxDbs: 16 });
+    } finally {
+      // Open files stay, and so nothing is left behind however this process ends.
+      if (isCopy) rmSync(path, { recursive: true, force: true });
+    }
+  };
+  const env = reading(opened);
+  if (!isCopy) reading(() => ownAlone(directory));
   return {
     env,
     directory,

@@ -2,11 +2,11 @@
  * Where everything lies below `$CAB_ROOT`, and whether a store can lie there at all. Knows names of files and
  * directories; not what is in them.
  */
-import { chmodSync, existsSync, mkdirSync, statfsSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { baseName, type StorePath } from "@cab/core";
+import { baseName, STORE_DIR, type StorePath, storePathOf } from "@cab/core";
 import { StoreException } from "./failure.ts";
-import { syncFile, syncNames } from "./sync.ts";
+import { syncDirectory, syncNames } from "./sync.ts";
 
 export interface Layout {
   readonly root: string;
@@ -54,22 +54,29 @@ const REMOTE = new Map([
 /** Why no store can lie on a file system of this statfs type; undefined if one can. */
 export const refusedFileSystem = (type: number): string | undefined => REMOTE.get(type);
 
-/** Makes what is missing: two system calls where nothing is. */
-export function prepareLayout(layout: Layout): void {
+/**
+ * Makes what is missing: few system calls where nothing is. The objects and the database may lie elsewhere than the root, by a
+ * mount or a link; `typeOf` says on what.
+ */
+export function prepareLayout(layout: Layout, typeOf = (file: string): number => statfsSync(file).type): void {
   // The database is begun when all directories are on the disk, so its presence says that they are.
-  const complete = existsSync(join(layout.database, "data.mdb"));
+  const complete = hasDatabase(layout);
   const made = complete ? undefined : mkdirSync(layout.root, { recursive: true });
   if (made !== undefined) chmodSync(layout.root, 0o755);
-  const fileSystem = refusedFileSystem(statfsSync(layout.root).type);
-  if (fileSystem !== undefined) {
-    throw new StoreException({
-      _tag: "StoreUnusable",
-      root: layout.root,
-      reason: `it lies on ${fileSystem}, where locks and renames are not dependable`,
-      remedy: "set CAB_ROOT to a directory on a local disk",
-    });
+  for (const directory of [layout.root, layout.store, layout.database]) {
+    if (!existsSync(directory)) continue;
+    const fileSystem = refusedFileSystem(typeOf(directory));
+    if (fileSystem !== undefined) {
+      throw new StoreException({
+        _tag: "StoreUnusable",
+        root: layout.root,
+        reason: `${directory === layout.root ? "it" : directory} lies on ${fileSystem}, where locks and renames are not dependable`,
+        remedy: "set CAB_ROOT to a directory on a local disk",
+      });
+    }
   }
   if (complete) return;
+  requireNoObjects(layout);
   const { root, store, links, logs, profiles, processes, claims, state, run, database } = layout;
   const directories = [store, links, dirname(database), logs, profiles, processes, claims, state, run, database];
   for (const directory of directories) {
@@ -77,12 +84,22 @@ export function prepareLayout(layout: Layout): void {
     // Whatever the umask: services of other users read objects, and as root builders run as another user.
     chmodSync(directory, 0o755);
   }
-  for (const directory of [...directories, root]) syncFile(directory);
+  for (const directory of [...directories, root]) syncDirectory(directory);
   const above = dirname(made ?? root);
   for (let directory = dirname(root); ; directory = dirname(directory)) {
     syncNames(directory);
     if (directory === above) break;
   }
+}
+
+const hasDatabase = ({ database }: Layout): boolean =>
+  (statSync(join(database, "data.mdb"), { throwIfNoEntry: false })?.size ?? 0) > 0;
+
+/** A store that has objects had a database: a new one would call them all garbage. */
+function requireNoObjects({ store }: Layout): void {
+  const names = existsSync(store) ? readdirSync(store) : [];
+  if (!names.some((name) => storePathOf(`${STORE_DIR}/${name}`) !== undefined)) return;
+  throw new StoreException({ _tag: "StoreDamaged", table: "database", key: "data.mdb, which is gone" });
 }
 
 export const objectFile = (layout: Layout, path: StorePath): string => `${layout.store}/${baseName(path)}`;

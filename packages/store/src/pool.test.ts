@@ -1,8 +1,12 @@
-import { linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type StorePath, sha256Hex } from "@cab/core";
 import { describe, expect, test } from "vitest";
 import { admitBuilt, admitted, derivation, dir, outputFile, rightOf, self, temporaryStore } from "./testing/rig.ts";
+
+/** By statfs(2): 65,000 links to a file. */
+const EXT4 = 0xef53;
 
 describe("the pool", () => {
   test("gives equal files one inode, within a tree and between objects", async () => {
@@ -62,4 +66,34 @@ describe("the pool", () => {
       lstatSync(first).ino,
     ]);
   });
+
+  // A second or two: there is no file system that has fewer links to give and is on every machine.
+  test.skipIf(statfsSync(tmpdir()).type !== EXT4)(
+    "begins anew with a file that has no more links to give",
+    async () => {
+      const store = temporaryStore();
+      const digest = sha256Hex("popular");
+      const first = store.physical(await admitted(store, "first-1", "popular"));
+      const folder = join(store.layout.root, "links");
+      mkdirSync(folder);
+      const exhausted = (): boolean => {
+        try {
+          for (let n = 0; n < 70_000; n++) linkSync(first, join(folder, String(n)));
+          return false;
+        } catch (error) {
+          return (error as NodeJS.ErrnoException).code === "EMLINK";
+        }
+      };
+      expect(exhausted()).toBe(true);
+      const tree = dir({ a: "popular", b: "popular", c: "popular" });
+      const second = store.physical(await admitted(store, "second-1", tree));
+      const third = store.physical(await admitted(store, "third-1", tree));
+      const inode = (file: string): number => lstatSync(file).ino;
+      const files = [second, third].flatMap((object) => ["a", "b", "c"].map((name) => inode(join(object, name))));
+      expect([new Set(files).size, files[0] === inode(first)]).toEqual([1, false]);
+      expect(inode(join(store.layout.links, digest))).toBe(files[0]);
+      expect(readdirSync(store.layout.links)).toEqual([digest]);
+      expect(readdirSync(store.layout.store).filter((name) => name.startsWith(".tmp"))).toEqual([]);
+    },
+  );
 });

@@ -3,7 +3,18 @@
  * checksum or is its own hash: derivations, realisations, build times, derivers. Knows the order of the steps; the old
  * database is put aside, never changed.
  */
-import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import {
   type DrvHash,
@@ -26,7 +37,7 @@ import { type DamagedRow, damagedRows, type Row, salvageRows } from "./probe.ts"
 import { announcedProcesses, forgetDead } from "./process-socket.ts";
 import { type Proof, proveObject } from "./prove-object.ts";
 import { copyDatabase } from "./snapshot.ts";
-import { syncFile } from "./sync.ts";
+import { syncDirectory } from "./sync.ts";
 
 export interface RebuildOptions {
   readonly signal: AbortSignal;
@@ -46,12 +57,17 @@ export interface RebuiltDatabase {
 /** No process may have the store open. */
 export const rebuildDatabase = (root: string, options: RebuildOptions): TaskEither<StoreFailure, RebuiltDatabase> => {
   const layout = layoutOf(resolve(root));
-  return attempt("rebuild the database", layout.database, () => rebuild(layout, options));
+  return attempt("rebuild the database", layout.database, () => rebuild(followed(layout), options));
 };
+
+/** The database's directory may be a link to another disk; what is put beside it must be on the same one. */
+const followed = (layout: Layout): Layout =>
+  existsSync(layout.database) ? { ...layout, database: realpathSync(layout.database) } : layout;
 
 async function rebuild(layout: Layout, options: RebuildOptions): Promise<RebuiltDatabase> {
   if (isReadOnly(layout.database)) throw new StoreException(readOnlyFailure(layout.root, layout.database));
   await requireAlone(layout);
+  requireMovable(layout);
   const fresh = mkdtempSync(`${layout.database}-new-`);
   try {
     const database = openDatabase({ root: layout.root, directory: fresh });
@@ -78,7 +94,7 @@ function putAside(layout: Layout): string {
   mkdirSync(aside);
   const file = join(layout.database, "data.mdb");
   if (existsSync(file)) linkSync(file, join(aside, "data.mdb"));
-  for (const directory of [aside, dirname(aside)]) syncFile(directory);
+  for (const directory of [aside, dirname(aside)]) syncDirectory(directory);
   return aside;
 }
 
@@ -87,10 +103,11 @@ function putAside(layout: Layout): string {
  * all objects.
  */
 function replaceDatabase({ database }: Layout, fresh: string): void {
+  mkdirSync(database, { recursive: true });
   // What it says of transactions is the old one's.
   rmSync(join(database, "lock.mdb"), { force: true });
   renameSync(join(fresh, "data.mdb"), join(database, "data.mdb"));
-  syncFile(database);
+  syncDirectory(database);
 }
 
 /** Rows of one transaction. */
@@ -112,6 +129,18 @@ async function requireAlone(layout: Layout): Promise<void> {
     root: layout.root,
     reason: "another cab works on it, and its database cannot be replaced under it",
     remedy: "wait until it has ended, or stop it; then run the command again",
+  });
+}
+
+/** The new database takes the old one's name, which a mount point does not give up. */
+function requireMovable({ root, database }: Layout): void {
+  const found = lstatSync(database, { throwIfNoEntry: false });
+  if (found?.isDirectory() !== true || found.dev === statSync(dirname(database)).dev) return;
+  throw new StoreException({
+    _tag: "StoreUnusable",
+    root,
+    reason: `${database} is a mount point, and its database cannot be put aside`,
+    remedy: "unmount it, run the command again, and move the new database there",
   });
 }
 

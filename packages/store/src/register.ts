@@ -5,7 +5,7 @@
  * The renames happen under the database's write lock. Two derivations may yield one path, in two processes at once; so
  * whoever comes second finds the object valid, and nobody removes a tree that another is about to register.
  */
-import { lstatSync, renameSync } from "node:fs";
+import { lstatSync, renameSync, rmSync } from "node:fs";
 import type { Derivation, DrvHash, ObjectInfo, Realisation, Scratch, StorePath } from "@cab/core";
 import { baseName } from "@cab/core";
 import type { Database, Writer } from "./database.ts";
@@ -13,8 +13,8 @@ import { StoreException } from "./failure.ts";
 import { type Layout, objectFile } from "./layout.ts";
 import { enterPool, type PooledFile } from "./pool.ts";
 import { removeTree } from "./remove-tree.ts";
-import { stagedFile } from "./scratch.ts";
-import { syncAll, syncFile } from "./sync.ts";
+import { spareFile, stagedFile } from "./scratch.ts";
+import { syncAll, syncDirectory } from "./sync.ts";
 import { fileAt, type TreeNode, walkNodes } from "./tree.ts";
 
 /** What has just been done; tests end the process behind each of them. */
@@ -57,36 +57,69 @@ export async function register(
 ): Promise<void> {
   await syncAll(entriesOf(objects), { directory: layout.store });
   onStep("synced");
-  for (const { staged, unpooled } of objects) {
-    for (const { path, content } of unpooled) enterPool(layout, fileAt(staged, path), content);
-  }
-  onStep("pooled");
+  const pooled: string[] = [];
+  const renamed: StagedObject[] = [];
   const replaced: string[] = [];
-  const rename = ({ info, staged }: StagedObject): void => {
-    const file = objectFile(layout, info.path);
+  const rename = (object: StagedObject): void => {
+    const file = objectFile(layout, object.info.path);
     // Damaged, or left by a process that ended between its rename and its commit. Moved aside, since removing may take long.
     if (lstatSync(file, { throwIfNoEntry: false }) !== undefined) {
       const aside = stagedFile(scratch, objects.length + replaced.length);
       renameSync(file, aside);
       replaced.push(aside);
     }
-    renameSync(staged, file);
+    renameSync(object.staged, file);
+    renamed.push(object);
     onStep("renamed");
   };
-  database.write((writer) => {
-    keep(objects.map(({ info }) => info.path));
-    const fresh = objects.filter(({ info }) => database.object(info.path) === undefined || replaces(info.path));
-    for (const object of fresh) {
-      requireReferences(database, object.info);
-      rename(object);
-      const deriver = object.info.deriver ?? database.object(object.info.path)?.deriver ?? null;
-      writeObject(writer, { ...object, info: { ...object.info, deriver } });
+  try {
+    for (const { staged, unpooled } of objects) {
+      for (const { path, content } of unpooled) {
+        const entered = enterPool(layout, spareFile(scratch), { file: fileAt(staged, path), content });
+        if (entered !== undefined) pooled.push(entered);
+      }
     }
-    if (fresh.length > 0) syncFile(layout.store);
-    if (build !== null) writeBuild(writer, build);
+    onStep("pooled");
+    database.write((writer) => {
+      keep(objects.map(({ info }) => info.path));
+      const fresh = objects.filter(({ info }) => database.object(info.path) === undefined || replaces(info.path));
+      for (const object of fresh) {
+        requireReferences(database, object.info);
+        rename(object);
+        const deriver = object.info.deriver ?? database.object(object.info.path)?.deriver ?? null;
+        writeObject(writer, { ...object, info: { ...object.info, deriver } });
+      }
+      if (fresh.length > 0) syncDirectory(layout.store);
+      if (build !== null) writeBuild(writer, build);
+    });
+    onStep("committed");
+  } catch (error) {
+    await withdraw({ layout, database }, { renamed, pooled });
+    throw error;
+  } finally {
+    for (const file of replaced) await removeTree(file);
+  }
+}
+
+/**
+ * What was not registered, on a full disk above all, must not take room there until the next collection: trees go back to
+ * their temporary names and are removed, and their files leave the pool: who shares one meanwhile keeps its link.
+ */
+async function withdraw(
+  { layout, database }: Pick<RegisterContext, "layout" | "database">,
+  { renamed, pooled }: { readonly renamed: readonly StagedObject[]; readonly pooled: readonly string[] },
+): Promise<void> {
+  database.write(() => {
+    for (const { info, staged } of renamed) {
+      // What is valid by now stays: in the place of a damaged one, or another's. And another may have withdrawn it before.
+      const file = objectFile(layout, info.path);
+      const isLeft =
+        database.object(info.path) === undefined && lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+      if (isLeft) renameSync(file, staged);
+    }
   });
-  onStep("committed");
-  for (const file of replaced) await removeTree(file);
+  for (const { staged } of renamed) await removeTree(staged);
+  for (const file of pooled) rmSync(file, { force: true });
 }
 
 function entriesOf(objects: readonly StagedObject[]): Buffer[] {

@@ -4,7 +4,15 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { BuildFailure, StoreFailure, StorePath, StorePort, SubstituterFailure } from "@cab/core";
+import type {
+  BuildFailure,
+  ObjectInfo,
+  Scratch,
+  StoreFailure,
+  StorePath,
+  StorePort,
+  SubstituterFailure,
+} from "@cab/core";
 import { pipe } from "fp-ts/lib/function.js";
 import * as TE from "fp-ts/lib/TaskEither.js";
 import { admitObject } from "./admit-object.ts";
@@ -21,7 +29,7 @@ export interface Repairing {
   /** So that nothing that is admitted shares a damaged file. */
   readonly dropPoolFiles: TE.TaskEither<StoreFailure, void>;
   /** Mends an object with what the store has itself; true if it is whole now. */
-  readonly mend: (path: StorePath) => TE.TaskEither<StoreFailure | SubstituterFailure, boolean>;
+  readonly mend: (path: StorePath) => TE.TaskEither<StoreFailure, boolean>;
 }
 
 const POOL = "store/.links/";
@@ -56,33 +64,43 @@ export function repairing(port: StorePort, context: AdmitContext, damages: reado
       })(admitOutputs(admission)),
   };
 
-  const mend = (path: StorePath): TE.TaskEither<StoreFailure | SubstituterFailure, boolean> => {
+  const mend = (path: StorePath): TE.TaskEither<StoreFailure, boolean> => {
     const info = port.object(path);
     if (info === undefined) return TE.right(false);
     return pipe(
-      attempt<SubstituterFailure, boolean>("mend an object", context.layout.store, async () => {
+      attempt<StoreFailure, boolean>("mend an object", context.layout.store, async () => {
         const { mendInPlace } = await import("./mend-object.ts");
         return mendInPlace(context, info);
       }),
       TE.flatMap((mended) => {
-        if (!mended) return reassembled(path);
+        if (!mended) return reassembled(info);
         whole(path);
         return TE.right(true);
       }),
     );
   };
 
-  const reassembled = (path: StorePath): TE.TaskEither<StoreFailure | SubstituterFailure, boolean> =>
+  /** What the store has may not be the object after all; that it has no room for it is another matter. */
+  const admitMended = (scratch: Scratch, file: string, info: ObjectInfo): TE.TaskEither<StoreFailure, boolean> =>
+    pipe(
+      store.admitObject(scratch, file, info),
+      TE.map(() => true),
+      TE.orElse((failure) =>
+        failure._tag === "SubstituteRejected" || failure._tag === "SubstituterIo" ? TE.right(false) : TE.left(failure),
+      ),
+    );
+
+  const reassembled = (info: ObjectInfo): TE.TaskEither<StoreFailure, boolean> =>
     pipe(
       port.openScratch("mended"),
       TE.flatMap((scratch) => async () => {
-        const result = await attempt<SubstituterFailure, boolean>("mend an object", context.layout.store, async () => {
-          const { reassemble } = await import("./mend-object.ts");
-          const info = context.database.object(path);
-          const file = info === undefined ? undefined : await reassemble(context, scratch, info);
-          if (info === undefined || file === undefined) return false;
-          return (await store.admitObject(scratch, file, info)())._tag === "Right";
-        })();
+        const result = await pipe(
+          attempt<StoreFailure, string | undefined>("mend an object", context.layout.store, async () => {
+            const { reassemble } = await import("./mend-object.ts");
+            return reassemble(context, scratch, info);
+          }),
+          TE.flatMap((file) => (file === undefined ? TE.right(false) : admitMended(scratch, file, info))),
+        )();
         await port.discardScratch(scratch)();
         return result;
       }),

@@ -33,19 +33,30 @@ export interface ScratchOptions {
   readonly builder: Owner | null;
 }
 
-export function makeScratch({ layout, process, number, name, builder }: ScratchOptions): Scratch {
+export async function makeScratch(options: ScratchOptions): Promise<Scratch> {
+  const { layout, process, number, name } = options;
   const directory = join(layout.store, `${PREFIX}${process}-${number}-${name}`);
   const scratch = { storeDir: join(directory, "store"), buildDir: join(directory, "build") };
   mkdirSync(directory);
+  try {
+    fillScratch(scratch, options);
+    return scratch;
+  } catch (error) {
+    await removeTree(directory);
+    throw error;
+  }
+}
+
+function fillScratch({ storeDir, buildDir }: Scratch, { builder }: ScratchOptions): void {
+  const directory = dirname(storeDir);
   // Nobody else may enter: what a builder makes setuid must not be run by other users meanwhile.
   if (builder !== null) chownSync(directory, 0, builder.gid);
   chmodSync(directory, builder === null ? 0o700 : 0o710);
-  for (const part of [scratch.storeDir, scratch.buildDir]) {
+  for (const part of [storeDir, buildDir]) {
     mkdirSync(part);
     chmodSync(part, 0o755);
     if (builder !== null) chownSync(part, builder.uid, builder.gid);
   }
-  return scratch;
 }
 
 export const removeScratch = (scratch: Scratch): Promise<void> => removeTree(dirname(scratch.storeDir));

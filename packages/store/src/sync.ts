@@ -15,6 +15,16 @@ export function syncFile(file: Buffer | string): void {
   }
 }
 
+/** One of the store's own, which may be a link to another disk. */
+export function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** No file system here, or one that the user chose for a link, can be told to sync a directory in this way. */
 const UNSYNCABLE = new Set(["EACCES", "EINVAL", "ENOTSUP"]);
 

@@ -6,8 +6,10 @@ import {
   knownPaths,
   namePart,
   type ObjectInfo,
+  printable,
   type StoreFailure,
   type StorePath,
+  utf8,
 } from "@cab/core";
 import type { Damage, Repairing, Store } from "@cab/store";
 import { examineDatabase, rebuildDatabase } from "@cab/store/database-repair";
@@ -82,7 +84,8 @@ async function repairObjects(context: Context, paths: readonly StorePath[]): Pro
   const foreign = damages.filter(({ path, file }) => path === null && !file.startsWith("store/.links/"));
   if (values.json) host.out(`${JSON.stringify({ repaired, damaged: left })}\n`);
   else for (const path of repaired) host.out(`${path}\n`);
-  for (const { file } of foreign) host.err(`${file} is not the store's: look what it is, and remove it\n`);
+  for (const { file } of foreign)
+    host.err(`${printable(utf8(file))} is not the store's: look what it is, and remove it\n`);
   host.err(
     `${counted(repaired.length, "object")} repaired${left.length > 0 ? `, ${left.length} still damaged` : ""}\n`,
   );
@@ -145,6 +148,7 @@ async function repairObject({ host, session }: Context, repairing: Repairing, pa
   const { store } = session;
   const mended = await repairing.mend(path)();
   if (E.isRight(mended) && mended.right) return;
+  if (E.isLeft(mended)) host.err(`${path}: ${renderStoreFailure(mended.left)}\n`);
   const info = store.object(path);
   const deriver = info === undefined ? undefined : deriverOf(store, info);
   const needs = deriver === undefined ? [] : inputsOf(deriver.derivation);

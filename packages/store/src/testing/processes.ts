@@ -1,10 +1,10 @@
-/** Starts `child.ts` and speaks with it. */
+/** Starts a program of this folder and speaks with it. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
-const CHILD = fileURLToPath(new URL("child.ts", import.meta.url));
+const CHILD = "child.ts";
 
 export interface Child {
   /** The next line it says, parsed. */
@@ -17,9 +17,10 @@ export interface Child {
   readonly ended: Promise<{ readonly how: string | number | null; readonly complaint: string }>;
 }
 
-/** `wrapper`: a program and its arguments that runs the child. */
-export function startChild(args: readonly string[], wrapper: readonly string[] = []): Child {
-  const [program = "", ...rest] = [...wrapper, process.execPath, "--no-warnings", CHILD, ...args];
+/** `wrapper`: a program and its arguments that runs the child, `file`. */
+export function startChild(args: readonly string[], wrapper: readonly string[] = [], file = CHILD): Child {
+  const source = fileURLToPath(new URL(file, import.meta.url));
+  const [program = "", ...rest] = [...wrapper, process.execPath, "--no-warnings", source, ...args];
   const child: ChildProcessWithoutNullStreams = spawn(program, rest);
   const lines: Interface = createInterface({ input: child.stdout });
   const iterator = lines[Symbol.asyncIterator]();
