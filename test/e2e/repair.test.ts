@@ -2,32 +2,18 @@
 import { chmodSync, closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cab, isRoot, realise, removeFolder, temporaryFolder, UNPRIVILEGED, workspace } from "./support.ts";
+import { cab, isRoot, realise, removeFolder, temporaryFolder, UNPRIVILEGED } from "./support.ts";
 import { damageObject } from "./tampered-store.ts";
+import { baseOf, writtenRecipes } from "./written.ts";
 
 const uid = isRoot ? UNPRIVILEGED : undefined;
 const folder = temporaryFolder("repair", uid);
 beforeAll(() => cab(["--version"], { root: null }));
 afterAll(() => removeFolder(folder));
 
-const cwd = workspace(join(folder, "workspace"), {
-  "derivations/lib/written.ts": `import { concat, contentAddressed, definePackage } from "@cab/core";
-export const written = (name: string, ...parts: any[]) =>
-  definePackage({ name }, () => ({
-    name,
-    builder: "builtin:write@1",
-    env: { text: concat(...parts) },
-    rootfs: null,
-    outputs: contentAddressed(["out"]),
-  }));
-`,
-  "derivations/library.ts": `import { written } from "./lib/written.ts";\nexport default written("library", "code");\n`,
-  "derivations/app.ts": `import { written } from "./lib/written.ts";\nimport library from "./library.ts";\nexport default written("app", "needs ", library);\n`,
-});
+const cwd = writtenRecipes(join(folder, "workspace"));
 
 const storeOf = (name: string) => ({ root: join(folder, name), cwd, ...(uid === undefined ? {} : { uid }) });
-
-const baseOf = (path: string | undefined): string => (path ?? "").slice("/cab/store/".length);
 
 /** Overwrites the object's first byte in place, as a bad disk does. */
 function spoil({ root }: { readonly root: string }, path: string): void {

@@ -2,7 +2,7 @@
  * A file tree in memory: what was found on disk, without the files' bytes, and its Merkle digest. Knows the types and
  * the digests of entries; never touches a disk.
  */
-import { type Directory, decodeUtf8, encodeDirectory, type ObjectKind } from "@cab/core";
+import { type Directory, encodeDirectory, type ObjectKind, printable } from "@cab/core";
 import { sha256Of } from "./bulk-hash.ts";
 import type { Occurrence } from "./scan.ts";
 
@@ -42,12 +42,8 @@ export const joinPath = (parent: Buffer, name: Buffer): Buffer =>
 export const fileAt = (root: string, path: Buffer): Buffer =>
   path.length === 0 ? Buffer.from(root) : Buffer.concat([Buffer.from(root), SLASH, path]);
 
-/** A path in the tree as a person reads it: `.` for the root, bytes that are not UTF-8 as `\xNN`. */
-export const pathText = (path: Buffer): string =>
-  path.length === 0
-    ? "."
-    : (decodeUtf8(path) ??
-      path.toString("latin1").replace(/[\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`));
+/** A path in the tree as a person reads it: `.` for the root. */
+export const pathText = (path: Buffer): string => (path.length === 0 ? "." : printable(path));
 
 export function rootKind(node: TreeNode): ObjectKind {
   if (node._tag === "Directory") return "dir";
