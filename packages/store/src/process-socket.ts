@@ -84,6 +84,7 @@ async function tryToAnnounce(
     renameSync(unannounced, processDirectory(layout, id));
   } catch (error) {
     await stop();
+    rmSync(unannounced, { recursive: true, force: true });
     if (!isGone(error)) throw error;
     return undefined;
   }
