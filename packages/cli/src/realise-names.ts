@@ -19,6 +19,7 @@ import { logTail } from "./build-log.ts";
 import { type Clock, startClock } from "./clock.ts";
 import { watchElsewhere } from "./elsewhere.ts";
 import { openEventFile } from "./event-file.ts";
+import { secretsOf } from "./host-secrets.ts";
 import { createProgress, type ProgressEvent } from "./progress.ts";
 import { renderDerivationFailure } from "./render-failure.ts";
 import type { Host } from "./verb.ts";
@@ -31,7 +32,6 @@ import {
   openHostStore,
   openSubstituters,
   SANDBOX_RECIPE,
-  secretsOf,
 } from "./wiring.ts";
 
 export interface RealiseSettings extends Omit<ExecutorSettings, "workspace">, EvaluationSettings {

@@ -28,12 +28,13 @@ import * as E from "fp-ts/lib/Either.js";
 import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import { LOGICAL_ROOT } from "./cab-root.ts";
 import { Ended } from "./ended.ts";
+import { secretsOf } from "./host-secrets.ts";
 import type { Session } from "./realise-names.ts";
 import { renderStoreFailure } from "./render-failure.ts";
 import { namedObjects } from "./store-names.ts";
 import { switchProgress } from "./switch-progress.ts";
 import { type Host, UsageError } from "./verb.ts";
-import { hostSystem, SANDBOX_RECIPE, secretsOf } from "./wiring.ts";
+import { hostSystem, SANDBOX_RECIPE } from "./wiring.ts";
 
 export interface RoleHost {
   readonly role: string;

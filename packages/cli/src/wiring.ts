@@ -11,7 +11,6 @@ import {
   type Libc,
   nativePlatform,
   SANDBOX_USER,
-  type SecretSearch,
   type StoreFailure,
   type SubstituterPort,
   type System,
@@ -27,7 +26,6 @@ import {
 } from "@cab/evaluator";
 import type { Executor, ExecutorOptions, Pinning } from "@cab/executor";
 import { hostFacts, isPrivileged } from "@cab/executor/host-facts";
-import { type HostSecret, hostSecrets, secretSearch } from "@cab/profile/secrets";
 import type { Store } from "@cab/store";
 import * as E from "fp-ts/lib/Either.js";
 import { Ended } from "./ended.ts";
@@ -117,18 +115,12 @@ export async function evaluatorEnded(failure: EvaluatorFailure): Promise<Ended> 
   return new Ended(`error: ${renderEvaluatorFailure(failure)}\n`);
 }
 
-export const secretsOf = ({ env }: Host, root: string): HostSecret[] =>
-  hostSecrets({ folder: join(root, "etc/secrets"), env });
-
-/** What no build of this host may contain; undefined where it has no secrets. */
-function searchOf(host: Host, root: string): SecretSearch | undefined {
-  const secrets = secretsOf(host, root);
-  return secrets.length === 0 ? undefined : secretSearch(secrets);
-}
-
 /** Loaded here, since its database takes longer to load (25 ms) than to evaluate what is remembered. */
 export async function openHostStore(host: Host, root: string): Promise<Store> {
-  const { openStore, upgradeStore } = await import("@cab/store");
+  const [{ openStore, upgradeStore }, { searchOf }] = await Promise.all([
+    import("@cab/store"),
+    import("./host-secrets.ts"),
+  ]);
   const builder = host.uid === 0 && isPrivileged(hostFacts()) ? SANDBOX_USER : null;
   const open = () =>
     openStore({
@@ -166,10 +158,10 @@ export interface LazyExecutor {
 export function lazyExecutor(host: Host, root: string, store: Store, settings: ExecutorSettings): LazyExecutor {
   let opened: Promise<Executor> | undefined;
   const { timeoutSeconds, silenceSeconds, workspace } = settings;
-  const options = (): ExecutorOptions => ({
+  const options = (secretSearch: NonNullable<ExecutorOptions["secretSearch"]>): ExecutorOptions => ({
     env: host.env,
     openLog: ({ drvHash }) => store.logFile(drvHash),
-    secretSearch: () => searchOf(host, root),
+    secretSearch,
     workspaceRoots: workspaceRoots(host, root),
     debianMirrors: debianMirrors(host, workspace),
     limits: {
@@ -177,7 +169,13 @@ export function lazyExecutor(host: Host, root: string, store: Store, settings: E
       ...(silenceSeconds === undefined ? {} : { silenceSeconds }),
     },
   });
-  const open = async (): Promise<Executor> => (await import("@cab/executor")).createExecutor(options());
+  const open = async (): Promise<Executor> => {
+    const [{ createExecutor }, { searchOf }] = await Promise.all([
+      import("@cab/executor"),
+      import("./host-secrets.ts"),
+    ]);
+    return createExecutor(options(() => searchOf(host, root)));
+  };
   return {
     builder: {
       build: (job) => async () => {

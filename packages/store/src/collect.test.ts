@@ -277,7 +277,7 @@ describe("generations", () => {
       for (const kind of ["json", "params"]) writeFileSync(join(folder, `${name}.${kind}`), "");
     const store = await reopened(first);
     const { generations } = await collect(store, { generations: { since: undefined, keep: 0 }, now: NOW });
-    expect(generations).toEqual(["3", "4"].map((name) => join(folder, name)).reverse());
+    expect(generations).toEqual(["3", "4"].map((name) => join(folder, name)));
     expect(left(store)).toEqual(["1", "1.json", "1.params", "2", "current", "pending"]);
   });
 });
