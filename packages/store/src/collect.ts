@@ -20,7 +20,7 @@ import { forgetDead, type ProcessId } from "./process-socket.ts";
 import { removeTree } from "./remove-tree.ts";
 import { removeStaleLinks, rootLinks } from "./root-links.ts";
 import { collectedFile, removeAbandoned } from "./scratch.ts";
-import { syncFile } from "./sync.ts";
+import { syncDirectory } from "./sync.ts";
 import { temporaryRoots } from "./temporary-roots.ts";
 
 /** What has just been done; tests end the process behind each of them. */
@@ -64,7 +64,7 @@ export async function collect(context: CollectContext, options: CollectOptions):
     const falling = generationsToGo(layout, options.generations);
     for (const link of falling) removeGeneration(link);
     // Before anything that they keep goes: a generation that comes back with the power must not lead to nothing.
-    for (const role of new Set(falling.map(dirname))) syncFile(role);
+    for (const role of new Set(falling.map(dirname))) syncDirectory(role);
     removeStaleLinks(layout);
     return falling;
   });

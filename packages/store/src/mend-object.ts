@@ -11,7 +11,7 @@ import { digestWith } from "./file-bytes.ts";
 import { objectFile, poolFile } from "./layout.ts";
 import { proveObject } from "./prove-object.ts";
 import { OBJECT_TIME } from "./settle.ts";
-import { syncAll, syncFile } from "./sync.ts";
+import { syncAll, syncDirectory } from "./sync.ts";
 import { fileAt, joinPath } from "./tree.ts";
 
 type Entry =
@@ -51,7 +51,7 @@ export async function mendInPlace(context: AdmitContext, info: ObjectInfo): Prom
   const restored = entries.flatMap(({ kind, path }) => restoreMode(fileAt(root, path), kind));
   let dropped = false;
   for (const entry of entries) if ("digest" in entry && (await dropDamaged(context, entry))) dropped = true;
-  if (dropped) syncFile(layout.links);
+  if (dropped) syncDirectory(layout.links);
   if (lstatSync(root, { throwIfNoEntry: false }) === undefined) return false;
   const proof = await proveObject(root, info.path, { candidates: info.references, buffer });
   if (proof === undefined || proof.info.digest !== info.digest) return false;

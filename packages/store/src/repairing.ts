@@ -19,7 +19,7 @@ import { admitObject } from "./admit-object.ts";
 import { type AdmitContext, admitOutputs } from "./admit-outputs.ts";
 import type { Damage } from "./examine-object.ts";
 import { attempt } from "./failure.ts";
-import { syncFile } from "./sync.ts";
+import { syncDirectory } from "./sync.ts";
 
 export interface Repairing {
   /** What a realiser or a substituter repairs through. */
@@ -111,7 +111,7 @@ export function repairing(port: StorePort, context: AdmitContext, damages: reado
       if (path === null && file.startsWith(POOL)) rmSync(join(context.layout.root, file), { force: true });
     }
     // What comes back with the power would be shared again.
-    syncFile(context.layout.links);
+    syncDirectory(context.layout.links);
   });
 
   return { store, damaged, mend, dropPoolFiles };

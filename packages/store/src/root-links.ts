@@ -23,7 +23,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import { baseName, namePart, parseStorePath, STORE_DIR, type StorePath, sha256Hex } from "@cab/core";
 import { errorCode, StoreException } from "./failure.ts";
 import { type Layout, objectFile } from "./layout.ts";
-import { syncFile, syncNames } from "./sync.ts";
+import { syncDirectory, syncNames } from "./sync.ts";
 
 export interface RootLink {
   readonly kind: "generation" | "link";
@@ -120,7 +120,7 @@ export function removeStaleLinks(layout: Layout): void {
     if (isAbsolute(link) && existsSync(dirname(link))) syncNames(dirname(link));
     rmSync(entry, { force: true });
   }
-  if (stale.length > 0) syncFile(layout.roots);
+  if (stale.length > 0) syncDirectory(layout.roots);
 }
 
 const entryFor = (layout: Layout, link: string): string => join(layout.roots, `link-${sha256Hex(link).slice(0, 32)}`);
@@ -153,7 +153,7 @@ function placeLink(target: string, link: string): void {
 export function addRootLink(layout: Layout, path: StorePath, link: string | undefined): RootLink {
   if (mkdirSync(layout.roots, { recursive: true }) !== undefined) {
     chmodSync(layout.roots, 0o755);
-    syncFile(dirname(layout.roots));
+    syncDirectory(dirname(layout.roots));
   }
   if (link === undefined) {
     const entry = join(layout.roots, namePart(path));

@@ -7,7 +7,7 @@ import { type Environment, getSealed, putSealed, type Table } from "./environmen
 import { StoreException } from "./failure.ts";
 import { MIGRATIONS, type Migration } from "./migrations/index.ts";
 import { sealValue } from "./sealed-value.ts";
-import { syncFile } from "./sync.ts";
+import { syncDirectory } from "./sync.ts";
 
 export const schemaVersion = (migrations: readonly Migration[]): number => 1 + migrations.length;
 
@@ -49,7 +49,7 @@ export function openSchema(environment: Environment, root: string, supported: nu
   try {
     if (schemaOf(environment, meta) === undefined) {
       // The file's name, before anything is in it that a later process takes for durable.
-      reading(() => syncFile(directory));
+      reading(() => syncDirectory(directory));
       // Another process may be making it, too.
       writing(() => schemaOf(environment, meta) ?? putSchema(meta, supported));
     }

@@ -6,7 +6,7 @@ import { closeSync, constants, fsyncSync, openSync } from "node:fs";
 import { errorCode } from "./failure.ts";
 import { pause } from "./file-bytes.ts";
 
-export function syncFile(file: Buffer | string): void {
+function syncFile(file: Buffer | string): void {
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     fsyncSync(descriptor);
@@ -15,7 +15,7 @@ export function syncFile(file: Buffer | string): void {
   }
 }
 
-/** One of the store's own, which may be a link to another disk. */
+/** Makes the names in a directory durable, which may be a link to one on another disk. */
 export function syncDirectory(directory: string): void {
   const descriptor = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -34,7 +34,7 @@ const UNSYNCABLE = new Set(["EACCES", "EINVAL", "ENOTSUP"]);
  */
 export function syncNames(directory: string): void {
   try {
-    syncFile(directory);
+    syncDirectory(directory);
   } catch (error) {
     if (!UNSYNCABLE.has(errorCode(error) ?? "")) throw error;
   }
