@@ -90,6 +90,19 @@ describe("a switch", () => {
     expect(rig.host.running()?.path).toBe(objectPath("a"));
   });
 
+  test("from a generation whose objects are gone goes on, and stops what it started if that fails", async () => {
+    const rig = rigOf({ a: {}, b: {}, bad: { healthy: false } });
+    await to(rig, "a");
+    const ports = rig.ports();
+    const manifest: typeof ports.manifest = async (path) =>
+      path === objectPath("a") ? undefined : ports.manifest(path);
+    const result = async (build: string) => switchTo({ ...ports, manifest }, requestFor(build))();
+    const failed = await result("bad");
+    expect(isLeft(failed) ? tagOf(failed.left) : "").toBe("Unhealthy, then ToNothing");
+    expect([rig.host.running(), rig.host.supervised()]).toEqual([undefined, true]);
+    expect(await result("b")).toMatchObject({ right: { number: 3, from: 1, healthy: true } });
+  });
+
   test("without a supervisor, and not to start one, changes what will run", async () => {
     const rig = rigOf({ a: data("1"), b: data("2") });
     await to(rig, "a");

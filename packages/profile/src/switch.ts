@@ -185,7 +185,7 @@ async function move(ports: SwitchPorts, { target, start, discardWrites }: Move):
   const { folder, emit } = ports;
   const profile = await folder.read();
   const { steps } = await plannedState(ports, profile, { target, discardWrites });
-  const before = currentGeneration(profile);
+  const before = await generationToReturnTo(ports, profile);
   const hadSupervisor = (await ports.activator.status(target.path)).running;
   const running = await ensureSupervisor(ports, target, start);
   // An attempt that was killed may have let its services write already.
@@ -212,7 +212,13 @@ async function move(ports: SwitchPorts, { target, start, discardWrites }: Move):
   await folder.write(arrived);
   await folder.point("current", target.number);
   await finish(ports, profile, arrived);
-  return { number: target.number, from: before?.number ?? null, isNew: true, healthy: running ? true : null };
+  return { number: target.number, from: profile.current, isNew: true, healthy: running ? true : null };
+}
+
+/** The current one; undefined if there is none, or its objects are gone: that must not keep anybody from moving on. */
+async function generationToReturnTo({ manifest }: SwitchPorts, profile: Profile): Promise<Generation | undefined> {
+  const current = currentGeneration(profile);
+  return current !== undefined && (await manifest(current.path)) !== undefined ? current : undefined;
 }
 
 /** Behind the last rename: the records say what the links say already. */
