@@ -88,22 +88,24 @@ async function peakOfThis(run: Contender["run"]): Promise<number> {
 }
 
 /**
- * The most memory, in bytes, that the programs which `run` starts, and those that they start, have held: the sum of what
- * Linux keeps as each one's peak. Looked at while they run, so the last few milliseconds are missing.
+ * The most memory, in bytes, that the programs which `run` starts, and those that they start, hold together: of what lives at
+ * one moment, the sum of what Linux keeps as each one's peak. Looked at now and then, so the last few milliseconds are missing.
  */
 async function peakOfPrograms(run: Contender["run"]): Promise<number> {
-  const peaks = new Map<string, number>();
-  const look = (pid: string): void => {
+  const peakBelow = (pid: string): number => {
+    let sum = 0;
     for (const child of ofProcess(pid, `task/${pid}/children`).split(" ")) {
-      if (child === "") continue;
-      peaks.set(child, Math.max(peaks.get(child) ?? 0, peakOf(child)));
-      look(child);
+      if (child !== "") sum += peakOf(child) + peakBelow(child);
     }
+    return sum;
   };
-  const timer = setInterval(() => look(String(process.pid)), 5);
+  let peak = 0;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, peakBelow(String(process.pid)));
+  }, 5);
   await run();
   clearInterval(timer);
-  return [...peaks.values()].reduce((sum, peak) => sum + peak, 0);
+  return peak;
 }
 
 const peakOf = (pid: string): number => Number(/^VmHWM:\s+(\d+)/m.exec(ofProcess(pid, "status"))?.[1] ?? 0) * 1024;
