@@ -10,7 +10,7 @@ test("values come from every place that has them, and never get into what is sai
   const folder = temporaryFolder();
   const credentials = temporaryFolder();
   writeFileSync(join(folder, "password"), "hunter2-hunter2\n");
-  writeFileSync(join(folder, "short"), "abc");
+  for (const weak of ["abc1234", "password", "Opensesame"]) writeFileSync(join(folder, `weak-${weak}`), weak);
   mkdirSync(join(folder, "directory"));
   writeFileSync(join(credentials, "key"), "from-systemd");
   const env = { CREDENTIALS_DIRECTORY: credentials, CAB_SECRET_TOKEN: "from-environment", HOME: "not-a-secret" };
@@ -28,6 +28,17 @@ test("values come from every place that has them, and never get into what is sai
     undefined,
   ]);
   expect(hostSecrets({ folder: join(folder, "none"), env: {} })).toEqual([]);
+});
+
+test("what stands for a value is no value of another, and the longest of two is meant", () => {
+  const clean = withoutSecrets([
+    { name: "token", value: Buffer.from("secret token") },
+    { name: "longer", value: Buffer.from("secret token.*") },
+    { name: "word", value: Buffer.from("(the secret token)") },
+  ]);
+  expect(clean("secret token, secret token.*, (the secret token)")).toBe(
+    "(the secret token), (the secret longer), (the secret word)",
+  );
 });
 
 test("a value is found wherever a stream is cut, and only in its own stream", () => {

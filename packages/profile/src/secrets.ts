@@ -12,8 +12,9 @@ export interface HostSecret {
   readonly value: Buffer;
 }
 
-/** A shorter value would be found in what has nothing to do with it. */
-export const SHORTEST_SECRET = 6;
+/** A shorter value would be found in what has nothing to do with it; and so would a word. */
+export const SHORTEST_SECRET = 8;
+const SHORTEST_OF_LETTERS = 16;
 /** Longer files hold more than a secret. */
 const LONGEST_SECRET = 2 ** 16;
 
@@ -35,9 +36,12 @@ export function hostSecrets({ folder, env }: SecretPlaces): HostSecret[] {
   const files = folders.flatMap((each) => namesIn(each).flatMap((name) => secretIn(join(each, name), name)));
   return [...files, ...variables].flatMap(({ name, value }) => {
     const trimmed = withoutLineEnd(value);
-    return trimmed.length < SHORTEST_SECRET ? [] : [{ name, value: trimmed }];
+    return isTelling(trimmed) ? [{ name, value: trimmed }] : [];
   });
 }
+
+const isTelling = (value: Buffer): boolean =>
+  value.length >= (/^[A-Za-z]*$/.test(value.toString()) ? SHORTEST_OF_LETTERS : SHORTEST_SECRET);
 
 function namesIn(folder: string): string[] {
   try {
@@ -95,10 +99,13 @@ export function secretSearch(secrets: readonly HostSecret[]): SecretSearch {
 }
 
 /** The text without any secret's value in it. */
-export const withoutSecrets =
-  (secrets: readonly HostSecret[]) =>
-  (text: string): string =>
-    secrets.reduce((said, { name, value }) => said.replaceAll(value.toString(), `(the secret ${name})`), text);
+export const withoutSecrets = (secrets: readonly HostSecret[]): ((text: string) => string) => {
+  // Longest first: one value may begin another.
+  const names = new Map(secrets.map(({ name, value }) => [value.toString(), name]));
+  const values = [...names.keys()].sort((a, b) => b.length - a.length);
+  const any = new RegExp(values.map((value) => value.replace(/[^\w\s]/g, "\\$&")).join("|"), "g");
+  return (text) => (values.length === 0 ? text : text.replace(any, (value) => `(the secret ${names.get(value)})`));
+};
 
 /** How long each file below some folders is: what stands behind that was written later. */
 export type Marks = ReadonlyMap<string, number>;
