@@ -232,7 +232,8 @@ describe("the directory server", () => {
     const bind = ["-x", "-H", server.url, "-D", ADMIN, "-w", "secret"];
     const found = await server.tool("ldapsearch", "-LLL", ...bind, "(uid=u7)", "cn");
     const foreign = mappedFiles(server.pid).filter(
-      (file) => !file.startsWith("/cab/store/") && !file.startsWith(join(root, "store/")) && !file.startsWith(state),
+      (file) =>
+        !file.startsWith("/cab/") && !file.startsWith(join(root, "store/")) && !file.startsWith(join(root, "state/")),
     );
     expect(found).toMatchObject({ code: 0, stdout: "dn: uid=u7,ou=people,dc=example,dc=org\ncn: User 7\n\n" });
     expect(foreign).toEqual([]);

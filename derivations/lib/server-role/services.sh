@@ -307,18 +307,19 @@ allReleased() {
 
 stopSupervisor() {
   supervised || return 0
-  if holdsLock supervisor; then
+  if isStill supervisor "/bin/activate "; then
     kill -TERM "$(cat "$run/supervisor.pid")"
   else
     # It was killed, and what it had started lives on: the same end in its place.
     stopServices "$(installed)"
-    ! holdsLock runner || kill -HUP "$(cat "$run/runner.pid")"
+    ! isStill runner "runsvdir -P $run/service" || kill -HUP "$(cat "$run/runner.pid")"
   fi
   waitUntil 120 isUnsupervised || fail "the supervisor does not end"
 }
 
-# Whether the process that wrote its number still has that number.
-holdsLock() { [ "/proc/$(cat "$run/$1.pid" 2> /dev/null)/fd/9" -ef "$run/supervisor.lock" ]; }
+# isStill NAME WORDS: whether the process of that number still is what wrote it. What else it has, such as its locks, is hidden
+# from who has another user namespace.
+isStill() { tr '\0' ' ' < "/proc/$(cat "$run/$1.pid")/cmdline" 2> /dev/null | grep -qF "$2"; }
 
 isUnsupervised() { ! supervised; }
 

@@ -187,19 +187,25 @@ export async function untilRunning(
 const superviseDetached =
   (root: string): Supervise =>
   async ({ role, command }, activate, isRunning) => {
-    const { spawn } = await import("node:child_process");
+    const [{ spawn }, { inheritedDescriptors, instead }] = await Promise.all([
+      import("node:child_process"),
+      import("@cab/executor"),
+    ]);
     const folder = join(root, "state", role, "log");
     mkdirSync(folder, { recursive: true });
     const log = join(folder, "supervisor");
     const descriptor = openSync(log, "a", 0o600);
+    // LMDB's file among them: it would stay open as long as the services run.
+    const nothing = openSync("/dev/null", "r");
+    const others = instead(inheritedDescriptors(), { first: 3, nothing });
     const [program, ...words] = command(activate, "detached");
     const child = spawn(program as string, words, {
       cwd: "/",
       env: {},
-      stdio: ["ignore", descriptor, descriptor],
+      stdio: ["ignore", descriptor, descriptor, ...others],
       detached: true,
     });
-    closeSync(descriptor);
+    for (const own of [descriptor, nothing]) closeSync(own);
     let ended = false;
     child.on("exit", () => {
       ended = true;

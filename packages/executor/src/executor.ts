@@ -11,11 +11,11 @@ import { attempt, fail } from "./failure.ts";
 import { DEFAULT_PATIENCE, network, type Patience } from "./fetch/network.ts";
 import { gitHost } from "./git/command.ts";
 import type { SandboxSettings } from "./sandbox/command.ts";
+import { inheritedDescriptors } from "./sandbox/descriptors.ts";
 import { hostFacts, isPrivileged } from "./sandbox/host-facts.ts";
 import { buildInSandbox, type SandboxHost } from "./sandbox/index.ts";
 import { logPipes } from "./sandbox/log-pipe.ts";
 import type { RunLimits } from "./sandbox/run.ts";
-import { inheritedDescriptors } from "./sandbox/start.ts";
 
 export interface ExecutorOptions {
   /** The engine's own environment: proxies, certificates, npm's registry and PATH are read from it, never by builders. */

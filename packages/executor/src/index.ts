@@ -4,6 +4,7 @@ export { DEFAULT_PATIENCE, network } from "./fetch/network.ts";
 export { gitHost } from "./git/command.ts";
 export type { Newer, VersionQuery } from "./pin/newer.ts";
 export { openPinning, type PinHost, type Pinning } from "./pin/pin.ts";
+export { inheritedDescriptors, instead } from "./sandbox/descriptors.ts";
 export { hostViewCommand, type ViewTies } from "./sandbox/host-view.ts";
 export { probeSandbox } from "./sandbox/probe.ts";
 export { treePrograms } from "./sandbox/programs.ts";

@@ -1,9 +1,10 @@
 /** Starts bubblewrap and reads its reports. Knows nothing of limits, or of why a builder runs. */
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { errnoOf, Failed } from "../failure.ts";
 import type { SandboxCommand } from "./command.ts";
+import { instead } from "./descriptors.ts";
 import type { LogPipe } from "./log-pipe.ts";
 import { type InitProcess, initProcess } from "./process-tree.ts";
 
@@ -35,11 +36,7 @@ export async function startSandbox({ command, pipe, inherited }: Start): Promise
   // Any descriptor will do; execa's declarations list the first few only.
   const writer = pipe.writer as 3;
   const nothing = openSync("/dev/null", "r") as 3;
-  const others: (3 | "ignore")[] = [];
-  for (const fd of inherited) {
-    while (others.length < fd - 5) others.push("ignore");
-    others[fd - 5] = nothing;
-  }
+  const others = instead(inherited, { first: 5, nothing });
   // A child takes over its parent's mask, and the fork happens inside this call.
   const before = process.umask(UMASK);
   const child = execa(program, args, {
@@ -71,31 +68,6 @@ export async function startSandbox({ command, pipe, inherited }: Start): Promise
     builderCode: reports.exitCode,
     killMonitor: () => child.kill("SIGKILL"),
   };
-}
-
-const O_CLOEXEC = 0o2000000;
-
-/**
- * Descriptors above those a sandbox is given which this process got from its own parent, and would hand on: a shell's, or
- * make's job server. Node marks its own and the first few others to be closed when another program starts, and has no
- * means to mark the rest; so a builder finds /dev/null in their place.
- */
-export function inheritedDescriptors(): number[] {
-  return readdirSync("/proc/self/fdinfo")
-    .map(Number)
-    .filter((fd) => fd > 4 && (flagsOf(fd) & O_CLOEXEC) === 0)
-    .sort((a, b) => a - b);
-}
-
-/** Open flags by /proc/<pid>/fdinfo, see proc(5). */
-function flagsOf(fd: number): number {
-  try {
-    return Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "0", 8);
-  } catch (error) {
-    // The descriptor that listed the directory is closed by now.
-    if (errnoOf(error) === "ENOENT") return O_CLOEXEC;
-    throw error;
-  }
 }
 
 /** Bubblewrap's `--json-status-fd`: one JSON object a line, `child-pid` first, `exit-code` if a builder ran and ended. */
