@@ -258,7 +258,8 @@ notReady() {
 supervise() {
   makeRun
   exec 9> "$run/supervisor.lock"
-  flock -n 9 || fail "its supervisor runs already"
+  # Who asks whether one runs has the lock for a moment.
+  waitUntil 2 flock -n 9 || fail "its supervisor runs already"
   printf '%s\n' "$$" > "$run/supervisor.pid"
   rm -f "$run/.applied"
   ending= code=0
