@@ -41,8 +41,8 @@ RequiresMountsFor=/cab
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=${current} boot --systemd @systemd@
-ExecStop=${current} stop
+ExecStart=${current} --systemd @systemd@ boot
+ExecStop=${current} --systemd @systemd@ stop
 TimeoutStartSec=infinity
 
 [Install]

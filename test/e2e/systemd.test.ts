@@ -3,10 +3,10 @@
  * host of root's. Skipped where there is no systemd, or where we are not root.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fromCache, isRoot, realise, removeFolder, temporaryFolder } from "./support.ts";
+import { CHECKOUT, fromCache, isRoot, realise, removeFolder, temporaryFolder } from "./support.ts";
 
 const MANAGER = "/lib/systemd/systemd";
 
@@ -61,7 +61,7 @@ describe.skipIf(!usable)("under systemd (needs root and an installed systemd)", 
   });
 
   test("services are units, restarted where something changed, brought back, and stopped", () => {
-    const said = beside(`$activate apply --params $params --systemd user
+    const said = beside(`$activate --systemd user apply --params $params
 systemctl --user list-units --plain --no-legend 'cab-*' | cut -d ' ' -f 1
 kill -9 "$(systemctl --user show --property MainPID --value cab-tower-top.service)"
 until $activate status | grep -q "top.run"; do sleep 0.1; done
@@ -82,13 +82,41 @@ tail -n 1 /cab/state/tower/book/page
     ]);
   });
 
+  test("cab switch makes generations of it, and goes back from one that is not healthy", () => {
+    rmSync(join(root, "run/tower"), { recursive: true });
+    const said = beside(`cd "${join(import.meta.dirname, "activate")}"
+export CAB_ROOT=/cab CAB_SYSTEMD=user
+cab() { "${join(CHECKOUT, "cab")}" "$@" 2> /dev/null; }
+echo "owner = me" > $params
+cab switch ${fromCache().join(" ")} tower
+systemctl --user is-active cab-tower-top.service
+echo "flag = sick" >> $params
+cab switch ${fromCache().join(" ")} tower || echo "ended with $?"
+cab generations --json tower
+cab status > /dev/null && cab down tower
+systemctl --user is-active cab-tower-top.service || true
+`);
+    const [first, active, back, generations, inactive] = said.trim().split("\n");
+    expect([first, active, back, inactive]).toEqual([
+      "tower: generation 1 is current and healthy",
+      "active",
+      "ended with 1",
+      "inactive",
+    ]);
+    const standings = (JSON.parse(generations ?? "") as { number: number; standing: string; health: string }[]).map(
+      ({ number, standing, health }) => `${number} ${standing} ${health}`,
+    );
+    expect(standings).toEqual(["1 current healthy", "2 failed unhealthy"]);
+    rmSync(join(root, "var/profiles/tower"), { recursive: true });
+  });
+
   test("the current generation comes back with the host, by one unit that systemd finds nothing wrong with", () => {
     const profile = join(root, "var/profiles/tower");
     mkdirSync(profile, { recursive: true });
     execFileSync("ln", ["-sfn", `../../../store/${role.slice("/cab/store/".length)}`, join(profile, "generation-1")]);
     execFileSync("ln", ["-sfn", "generation-1", join(profile, "current")]);
     writeFileSync(join(profile, "generation-1.params"), "owner = me\n");
-    const said = beside(`$activate apply --params $params --systemd user > /dev/null
+    const said = beside(`$activate --systemd user apply --params $params > /dev/null
 systemd-analyze verify --user $HOME/.config/systemd/user/cab-tower.service
 $activate stop
 systemctl --user daemon-reload

@@ -3,8 +3,7 @@
 # what it prints and its exit codes.
 #
 #   activate check|plan|apply|up --params FILE     apply: make the running services those of this role
-#   activate apply --params FILE --systemd system|user     the same, as units of the host's systemd
-#   activate boot --systemd system|user            applies the current generation
+#   activate --systemd system|user apply|boot …    the same, as units of the host's systemd; boot: the current generation
 #   activate supervise|stop                        the supervisor, in the foreground; the end of it and of all services
 #   activate halt                                  the end of all services; the supervisor goes on
 #   activate status|health|drift|state             what runs, whether it works, what was changed, formats of data
@@ -26,13 +25,6 @@ libexec=$role/libexec
 
 run=/cab/run/$ROLE
 state=/cab/state/$ROLE
-
-# Which systemd has the services, if any: as the activation was told that made them.
-useSystemd() {
-  systemd=$1
-  . "$libexec/systemd.sh"
-}
-[ ! -e "$run/systemd" ] || useSystemd "$(cat "$run/systemd")"
 
 FAILED=1 USAGE=2 OTHER_FORMAT=3 NOT_SUPERVISED=4 BUSY=5
 
@@ -74,15 +66,10 @@ lockRun() {
   flock -n 8 || fail "another activation is going on" "$BUSY"
 }
 
-# takeParams --params FILE [--systemd system|user]
 paramsFile=
 takeParams() {
-  [ "${1-}" = --params ] && [ $# -ge 2 ] || usage
+  [ "${1-}" = --params ] && [ $# -eq 2 ] || usage
   paramsFile=$2
-  shift 2
-  [ $# -gt 0 ] || return 0
-  [ "$1" = --systemd ] && [ $# -eq 2 ] || usage
-  case $2 in system | user) useSystemd "$2" ;; *) usage ;; esac
 }
 
 # Renders everything beside what is in use: parameters, secrets, files.
@@ -100,10 +87,7 @@ prepare() {
 apply() {
   makeRun
   lockRun
-  if [ -n "${systemd-}" ]; then
-    printf '%s\n' "$systemd" > "$run/systemd"
-    enableBoot
-  fi
+  beginSystemd
   supervised || fail "its supervisor does not run" "$NOT_SUPERVISED"
   prepare "$run/.next"
   requireFormats
@@ -122,11 +106,25 @@ boot() {
     [ -L "$profile/$link" ] || continue
     generation=$profile/$(readlink "$profile/$link")
     code=0
-    "$generation/bin/activate" apply --params "$generation.params" --systemd "$1" || code=$?
+    "$generation/bin/activate" --systemd "$systemd" apply --params "$generation.params" || code=$?
     [ "$code" = "$OTHER_FORMAT" ] || exit "$code"
   done
   fail "no generation of $profile can be started"
 }
+
+# Which systemd has the services, if any: as is said, or as was said to the activation that started them.
+systemd=
+if [ "${1-}" = --systemd ]; then
+  systemd=${2-}
+  shift $(($# > 1 ? 2 : 1))
+elif [ -e "$run/systemd" ]; then
+  systemd=$(cat "$run/systemd")
+fi
+case $systemd in
+  '') ;;
+  system | user) . "$libexec/systemd.sh" ;;
+  *) usage ;;
+esac
 
 command=${1-}
 [ $# -eq 0 ] || shift
@@ -151,8 +149,8 @@ case $command in
     apply
     ;;
   boot)
-    [ "${1-}" = --systemd ] && [ $# -eq 2 ] || usage
-    boot "$2"
+    [ -n "$systemd" ] || usage
+    boot
     ;;
   supervise) supervise : ;;
   up)

@@ -9,6 +9,9 @@ supervised() {
   (exec 9< "$run/supervisor.lock" && ! flock -n 9)
 }
 
+# Under systemd there is something to begin.
+beginSystemd() { :; }
+
 # fingerprint KIND NAME RENDERED: of all that the program is made of.
 fingerprint() {
   (

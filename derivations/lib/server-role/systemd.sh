@@ -25,6 +25,17 @@ lastingUnits() {
 
 supervised() { ctl show --property Version > /dev/null 2>&1; }
 
+# Services are systemd's from here on; if they are not yet, nobody else may have them.
+beginSystemd() {
+  if [ ! -e "$run/systemd" ] && [ -e "$run/supervisor.lock" ]; then
+    flock -n "$run/supervisor.lock" true || fail "it runs under a supervisor of its own; end that first: activate stop"
+  fi
+  printf '%s\n' "$systemd" > "$run/systemd"
+  enableBoot
+}
+
+supervise() { fail "systemd runs its services; activate apply changes them" "$USAGE"; }
+
 isUp() { [ "$(property "$1" ActiveState)" = active ]; }
 
 installService() {

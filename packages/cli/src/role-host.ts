@@ -21,6 +21,7 @@ import {
   Refused,
   requireNoSecretSince,
   type SwitchPorts,
+  type Systemd,
   withoutSecrets,
 } from "@cab/profile";
 import type { Store } from "@cab/store";
@@ -29,6 +30,7 @@ import type { TaskEither } from "fp-ts/lib/TaskEither.js";
 import { LOGICAL_ROOT } from "./cab-root.ts";
 import { Ended } from "./ended.ts";
 import { secretsOf } from "./host-secrets.ts";
+import { hostSystemd } from "./host-systemd.ts";
 import type { Session } from "./realise-names.ts";
 import { renderStoreFailure } from "./render-failure.ts";
 import { namedObjects } from "./store-names.ts";
@@ -88,10 +90,13 @@ export async function openRole(host: Host, options: RoleOptions): Promise<RoleHo
   const folder = profileFolder(store, role);
   const command = await viewOf(host, options, folder);
   const secrets = secretsOf(host, root);
+  // Who starts a supervisor of his own wants no other.
+  const systemd = options.supervise === undefined ? hostSystemd(host, root) : null;
   const activator = activateProgram({
     role,
     command: (words) => command(words, "call"),
-    env: activateEnvironment(host),
+    systemd,
+    env: activateEnvironment(host, systemd),
     onSaid: (line) => host.err(`${line}\n`),
     cleaned: withoutSecrets(secrets),
     supervise: (activate, isRunning) => supervise({ role, command }, activate, isRunning),
@@ -113,14 +118,17 @@ export async function openRole(host: Host, options: RoleOptions): Promise<RoleHo
   return { role, store, folder, activator, ports, secrets, command };
 }
 
+/** How a user's systemd is found, and where its units are. */
+const FOR_SYSTEMD = ["HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"];
+
 /** Of ours only secrets pass to a role's programs, and those to `activate` alone. */
-const activateEnvironment = ({ env }: Host): Readonly<Record<string, string>> =>
+const activateEnvironment = ({ env }: Host, systemd: Systemd | null): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) =>
-      value !== undefined && (name === "CREDENTIALS_DIRECTORY" || name.startsWith("CAB_SECRET_"))
-        ? [[name, value]]
-        : [],
-    ),
+    Object.entries(env).flatMap(([name, value]) => {
+      const isSecret = name === "CREDENTIALS_DIRECTORY" || name.startsWith("CAB_SECRET_");
+      const isPassed = isSecret || (systemd === "user" && FOR_SYSTEMD.includes(name));
+      return value !== undefined && isPassed ? [[name, value]] : [];
+    }),
   );
 
 export function readManifest(store: Store, path: StorePath): Manifest {

@@ -9,10 +9,15 @@ import { driftOf, type Line, linesOf, probeResult, roleStatus, statesOf, unitEve
 import type { Activator } from "./activator.ts";
 import { Refused } from "./failure.ts";
 
+/** The host's manager, or one of a user's own. */
+export type Systemd = "system" | "user";
+
 export interface ActivateOptions {
   readonly role: string;
   /** The words that run these words where this store is at `/cab`. */
   readonly command: (words: readonly string[]) => readonly string[];
+  /** Whose units the services are, where a systemd has them. */
+  readonly systemd: Systemd | null;
   /** All that the program sees of ours. */
   readonly env: Readonly<Record<string, string>>;
   /** What it says for people, line by line. */
@@ -43,9 +48,10 @@ interface Ended {
 
 export function activateProgram(options: ActivateOptions): Activator {
   const activate = (path: StorePath): string => `${path}/bin/activate`;
+  const manager = options.systemd === null ? [] : ["--systemd", options.systemd];
   const call = async (path: StorePath, words: readonly string[]): Promise<Ended> => {
     for (let tries = 1; ; tries++) {
-      const ended = await run(options.command([activate(path), ...words]), options);
+      const ended = await run(options.command([activate(path), ...manager, ...words]), options);
       if (ended.code !== BUSY || tries === BUSY_TRIES) return ended;
       await options.sleep(0.5);
     }

@@ -54,5 +54,6 @@ while :; do sleep 0.1; done`,
     },
   }),
   timers: ({ run }) => ({ tick: { exec: sh`echo tick >> ${run}/ticks`, everySeconds: 1 } }),
-  health: ({ run }) => argv`test ! -e ${run}/sick`,
+  health: ({ etc }) => sh`! grep -q "^flag=sick" ${etc}/base.conf`,
+  healthSeconds: 5,
 });
