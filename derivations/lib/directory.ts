@@ -9,9 +9,9 @@ import openssl from "../libraries/openssl.ts";
 import openldap from "../servers/openldap.ts";
 import type { Service, State, Task } from "./role.ts";
 
-export const directoryPackages = { openldap, openssl, cyrusSasl, busybox };
+export const packages = { openldap, openssl, cyrusSasl, busybox };
 
-export const directoryParams = {
+export const params = {
   suffix: param.string({
     default: "dc=example,dc=org",
     pattern: "(dc|o|ou)=[^,+]+(,[a-zA-Z]+=[^,+]+)*",
@@ -41,7 +41,7 @@ export const directoryParams = {
 };
 
 /** slapd's own user, where root activates the role; 389 as others have it. */
-export const directoryUsers = { openldap: 389 };
+export const users = { openldap: 389 };
 
 /** What a role of this kind is told by `serverRole`. */
 export interface Directory {
@@ -50,7 +50,7 @@ export interface Directory {
   readonly openssl: typeof openssl;
   readonly cyrusSasl: typeof cyrusSasl;
   readonly busybox: typeof busybox;
-  readonly params: ParamTexts<typeof directoryParams>;
+  readonly params: ParamTexts<typeof params>;
   readonly state: { readonly directory: Text };
   readonly etc: Text;
   readonly run: Text;
@@ -82,7 +82,7 @@ index uid,cn,sn,mail eq,sub
 `;
 
 /** The role's files; `more` stands in the database's part of slapd's configuration. */
-export function directoryFiles(of: Directory, more: Hole): Readonly<Record<string, Text>> {
+export function files(of: Directory, more: Hole): Readonly<Record<string, Text>> {
   const { params, run } = of;
   return {
     "slapd.conf": content`${schema(of)}
@@ -128,7 +128,7 @@ ${when(params.authority, (file) => content`TLS_CACERT ${file}`)}
 }
 
 /** `password`: the file with the administrator's. */
-export function directoryTasks(of: Directory, password: Text): Readonly<Record<string, Task>> {
+export function tasks(of: Directory, password: Text): Readonly<Record<string, Task>> {
   const { openldap, params, run } = of;
   return {
     owner: {
@@ -144,7 +144,7 @@ export function directoryTasks(of: Directory, password: Text): Readonly<Record<s
   };
 }
 
-export function directoryService(of: Directory): Service {
+export function service(of: Directory): Service {
   const { openldap, openssl, cyrusSasl, params, etc } = of;
   const urls = content`${socketUrl(of.name)} ldap://${params.address}:${params.port}`;
   return {
@@ -157,15 +157,15 @@ export function directoryService(of: Directory): Service {
       SASL_CONF_PATH: content`${etc}/sasl2`,
       LDAPCONF: content`${etc}/ldap.conf`,
     },
-    ready: directoryHealth(of),
+    ready: health(of),
   };
 }
 
-export const directoryHealth = ({ openldap, name }: Directory): readonly Text[] =>
+export const health = ({ openldap, name }: Directory): readonly Text[] =>
   argv`${openldap}/bin/ldapsearch -x -LLL -o nettimeout=5 -H ${socketUrl(name)} -s base -b ${""} namingContexts`;
 
 /** LMDB's files are of one version of slapd's backend; as LDIF any other can take them. */
-export const directoryState = ({ openldap, params, etc, run }: Directory): State => ({
+export const state = ({ openldap, params, etc, run }: Directory): State => ({
   format: "openldap-mdb-2.5",
   user: "openldap",
   converts: "ldif",

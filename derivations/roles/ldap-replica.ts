@@ -1,24 +1,15 @@
 import { content, param, secret, sh } from "@cab/core";
-import {
-  directoryFiles,
-  directoryHealth,
-  directoryPackages,
-  directoryParams,
-  directoryService,
-  directoryState,
-  directoryTasks,
-  directoryUsers,
-} from "../lib/directory.ts";
+import * as directory from "../lib/directory.ts";
 import { serverRole } from "../lib/server-role.ts";
 
 /** A copy of an LDAP directory that follows it at once, for readers; who wants to write is sent to the first one. */
 export default serverRole({
   name: "ldap-replica",
   description: "a copy of an LDAP directory, which follows it",
-  packages: directoryPackages,
+  packages: directory.packages,
   programs: ["openldap", "openssl"],
   params: {
-    ...directoryParams,
+    ...directory.params,
     provider: param.string({
       pattern: "ldap://[0-9a-zA-Z.:-]+",
       description: "the directory that it follows, such as ldap://ldap1.example.org:389",
@@ -29,12 +20,12 @@ export default serverRole({
       description: "whether it speaks TLS to the provider: no, if that can, or not at all otherwise",
     }),
   },
-  users: directoryUsers,
+  users: directory.users,
   secrets: { password: secret("ldap-root-password"), replication: secret("ldap-replication-password") },
-  state: { directory: directoryState },
-  files: (role) => directoryFiles(role, content`include ${role.run}/provider.conf`),
+  state: { directory: directory.state },
+  files: (role) => directory.files(role, content`include ${role.run}/provider.conf`),
   tasks: (role) => ({
-    ...directoryTasks(role, role.secrets.password),
+    ...directory.tasks(role, role.secrets.password),
     provider: {
       // In quotes in the file, so these and backslashes are escaped; nothing prints it.
       exec: sh`umask 077
@@ -45,7 +36,7 @@ printf 'syncrepl rid=1 provider=%s type=refreshAndPersist retry="1 30 5 +" start
     },
   }),
   services: (role) => ({
-    slapd: { ...directoryService(role), after: ["owner", "password", "provider"] },
+    slapd: { ...directory.service(role), after: ["owner", "password", "provider"] },
   }),
-  health: directoryHealth,
+  health: directory.health,
 });

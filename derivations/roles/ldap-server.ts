@@ -1,29 +1,20 @@
 import { secret, sh } from "@cab/core";
-import {
-  directoryFiles,
-  directoryHealth,
-  directoryPackages,
-  directoryParams,
-  directoryService,
-  directoryState,
-  directoryTasks,
-  directoryUsers,
-} from "../lib/directory.ts";
+import * as directory from "../lib/directory.ts";
 import { serverRole } from "../lib/server-role.ts";
 
 /** An LDAP directory: slapd with TLS, SASL, its overlays and its monitor, and the client tools. */
 export default serverRole({
   name: "ldap-server",
   description: "an LDAP directory with TLS, SASL and overlays, that others can replicate",
-  packages: directoryPackages,
+  packages: directory.packages,
   programs: ["openldap", "openssl"],
-  params: directoryParams,
-  users: directoryUsers,
+  params: directory.params,
+  users: directory.users,
   secrets: { password: secret("ldap-root-password") },
-  state: { directory: directoryState },
-  files: (role) => directoryFiles(role, []),
+  state: { directory: directory.state },
+  files: (role) => directory.files(role, []),
   tasks: (role) => ({
-    ...directoryTasks(role, role.secrets.password),
+    ...directory.tasks(role, role.secrets.password),
     entry: {
       // A first entry for the suffix, where there is nothing yet.
       exec: sh`[ ! -e ${role.state.directory}/data.mdb ] || exit 0
@@ -43,7 +34,7 @@ value=\${value%%,*}
     },
   }),
   services: (role) => ({
-    slapd: { ...directoryService(role), after: ["owner", "password", "entry"] },
+    slapd: { ...directory.service(role), after: ["owner", "password", "entry"] },
   }),
-  health: directoryHealth,
+  health: directory.health,
 });

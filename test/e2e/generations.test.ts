@@ -124,8 +124,8 @@ function useRole({ format = "openldap-mdb-2.5", converts = "ldif", description =
     .replace('"../lib/server-role.ts"', '"@cab/derivations/lib/server-role.ts"')
     .replace(/description: ".*"/, `description: "${description}"`)
     .replace(
-      "directory: directoryState",
-      `directory: (role) => ({ ...directoryState(role), format: "${format}", converts: "${converts}" })`,
+      "directory: directory.state",
+      `directory: (role) => ({ ...directory.state(role), format: "${format}", converts: "${converts}" })`,
     );
   workspace(recipes, { "derivations/ldap-server.ts": recipe });
 }
