@@ -22,15 +22,8 @@ describe("cab init", () => {
     expect(await run(home, "init", "mine")).toEqual({
       code: 0,
       signal: null,
-      stdout: [
-        "cab.config.ts",
-        "derivations/hello-cache.ts",
-        "derivations/hello-cache/redis.conf",
-        "derivations/hello-cache/start.sh",
-        "tsconfig.json",
-        "",
-      ].join("\n"),
-      stderr: "a workspace; next: cd mine && cab realise hello-cache && cab run hello-cache\n",
+      stdout: "cab.config.ts\nderivations/hello-cache.ts\ntsconfig.json\n",
+      stderr: "a workspace; next: cd mine && cab switch hello-cache\n",
     });
     expect(readFileSync(join(mine, ".cab/.gitignore"), "utf8")).toBe("*\n");
   });
@@ -85,10 +78,10 @@ describe("what cab init made", () => {
     const right = readFileSync(role, "utf8");
     writeFileSync(
       role,
-      right.replace("packages: { redis,", "packages: { redis: redis.with({ options: { tsl: false } }),"),
+      right.replace("packages: { redis }", "packages: { redis: redis.with({ options: { tsl: false } }) }"),
     );
-    const underlined = `derivations/hello-cache.ts:9:46
-    packages: { redis: redis.with({ options: { tsl: false } }), busybox },
+    const underlined = `derivations/hello-cache.ts:8:46
+    packages: { redis: redis.with({ options: { tsl: false } }) },
                                                ~~~
 Object literal may only specify known properties, and 'tsl' does not exist in type '{ readonly tls?: boolean; }'. (TS2353)
 `;
@@ -104,7 +97,7 @@ Object literal may only specify known properties, and 'tsl' does not exist in ty
     expect(JSON.parse(json.stdout)).toEqual([
       {
         file: "derivations/hello-cache.ts",
-        line: 9,
+        line: 8,
         column: 46,
         length: 3,
         code: 2353,

@@ -50,7 +50,7 @@ function scaffold(folder: string, directory: string, host: Host): void {
   writeEditorProject(folder);
   for (const file of files) host.out(`${file}\n`);
   const enter = directory === "." ? "" : `cd ${directory} && `;
-  host.err(`a workspace; next: ${enter}cab realise hello-cache && cab run hello-cache\n`);
+  host.err(`a workspace; next: ${enter}cab switch hello-cache\n`);
 }
 
 function refresh(folder: string, host: Host): void {

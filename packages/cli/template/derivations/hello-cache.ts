@@ -1,16 +1,25 @@
-import { local, sh } from "@cab/core";
+import { argv, content, param } from "@cab/core";
 import { serverRole } from "@cab/derivations/lib/server-role.ts";
-import busybox from "@cab/derivations/libraries/busybox.ts";
 import redis from "@cab/derivations/servers/redis.ts";
 
-/** A cache on 127.0.0.1:6379: redis, its configuration and a start script. */
+/** A cache in memory on 127.0.0.1: redis, and what a host may say of it in etc/hello-cache.params. */
 export default serverRole({
   name: "hello-cache",
-  packages: { redis, busybox },
+  packages: { redis },
   programs: ["redis"],
-  source: local(import.meta, "./hello-cache"),
-  install: sh`mkdir "$out/etc"
-cp "$src/redis.conf" "$out/etc"
-sed -e "s|@out@|$out|; s|@redis@|$redis|; s|@busybox@|$busybox|" "$src/start.sh" > "$out/bin/hello-cache"
-chmod +x "$out/bin/hello-cache"`,
+  params: {
+    port: param.port({ default: 6379 }),
+    memory: param.string({ default: "64mb", pattern: "[0-9]+[kmg]b", description: "how much it may hold" }),
+  },
+  files: ({ params, run }) => ({
+    "redis.conf": content`bind 127.0.0.1
+port ${params.port}
+dir ${run}
+maxmemory ${params.memory}
+maxmemory-policy allkeys-lru
+save ""
+`,
+  }),
+  services: ({ redis, etc }) => ({ redis: { exec: argv`${redis}/bin/redis-server ${etc}/redis.conf` } }),
+  health: ({ redis, params }) => argv`${redis}/bin/redis-cli -p ${params.port} ping`,
 });
