@@ -191,6 +191,7 @@ function settings({ role, steps }: Whole): string {
     `SERVICES=${list(steps.flatMap(({ kind, name }) => (kind === "service" ? [name] : [])))}`,
     `STEPS=${list(steps.map(({ kind, name }) => `${kind}:${name}`))}`,
     `STATES=${list(Object.keys(role.state))}`,
+    `USERS=${list(Object.keys(role.users))}`,
     `WORK_OWNER=${owner ?? ""}`,
     ...paramLines,
   ].join("\n");

@@ -37,4 +37,5 @@ value=\${value%%,*}
     slapd: { ...directory.service(role), after: ["owner", "password", "entry"] },
   }),
   health: directory.health,
+  sizeBudget: 40e6,
 });

@@ -113,15 +113,22 @@ interface Variant {
   readonly format?: string;
   readonly converts?: string;
   readonly description?: string;
+  readonly sizeBudget?: number;
 }
 
 const shipped = readFileSync(join(CHECKOUT, "derivations/roles/ldap-server.ts"), "utf8");
 
 /** The shipped role; its data as if it came from another version of slapd. */
-function useRole({ format = "openldap-mdb-2.5", converts = "ldif", description = "a directory" }: Variant): void {
+function useRole({
+  format = "openldap-mdb-2.5",
+  converts = "ldif",
+  description = "a directory",
+  sizeBudget = 40e6,
+}: Variant): void {
   const recipe = shipped
     .replace('"../lib/directory.ts"', '"@cab/derivations/lib/directory.ts"')
     .replace('"../lib/server-role.ts"', '"@cab/derivations/lib/server-role.ts"')
+    .replace("sizeBudget: 40e6", `sizeBudget: ${sizeBudget}`)
     .replace(/description: ".*"/, `description: "${description}"`)
     .replace(
       "directory: directory.state",
@@ -134,6 +141,17 @@ const dataFormat = (): string | undefined =>
   /@(.*)\.[0-9]+$/.exec(readlinkSync(join(root, "state", ROLE, "directory")))?.[1];
 
 describe("the first switch", () => {
+  test("of a role that is larger than it says is refused", async () => {
+    useRole({ sizeBudget: 1e6 });
+    const { code, stderr } = await switchRole();
+    expect({ code, said: stderr.includes("and may take 1.0 MB\nsee what it is: cab size ldap-server") }).toEqual({
+      code: 1,
+      said: true,
+    });
+    expect(existsSync(profile)).toBe(false);
+    useRole({});
+  });
+
   test("without its secret says what is missing and leaves nothing", async () => {
     const { code, stderr } = await switchRole();
     expect(code).toBe(1);

@@ -55,6 +55,13 @@ const WRONG_MODULE = `serverRole({
   }),
 })`;
 
+const OTHER_FORMAT = `serverRole({
+  ...shipped.spec,
+  state: {
+    directory: (role) => ({ ...shipped.spec.state?.directory?.(role), format: "openldap-mdb-next", converts: "ldif" }),
+  },
+})`;
+
 const params = (more = ""): void => writeFileSync(join(root, `etc/${ROLE}.params`), `port = ${port}\n${more}`);
 
 async function done(ended: Promise<Ended>): Promise<string> {
@@ -71,6 +78,16 @@ async function entries(): Promise<number> {
   const found = await done(cab(["run", ROLE, "ldapsearch", "-LLL", ...bind, "-b", "dc=example,dc=org", "dn"], as));
   return found.match(/^dn:/gm)?.length ?? 0;
 }
+
+async function add(ldif: string): Promise<void> {
+  const file = join(folder, "add.ldif");
+  writeFileSync(file, ldif);
+  const bind = ["-x", "-H", `ldap://127.0.0.1:${port}`, "-D", "cn=admin,dc=example,dc=org", "-w", PASSWORD];
+  await done(cab(["run", ROLE, "ldapadd", ...bind, "-f", file], as));
+}
+
+const dataFormat = (): string | undefined =>
+  /@(.*)\.[0-9]+$/.exec(readlinkSync(join(root, "state", ROLE, "directory")))?.[1];
 
 /** A search of the root entry without attributes, see RFC 4511; its answer ends with a result of success. */
 const SEARCH = Buffer.from(
@@ -141,13 +158,11 @@ beforeAll(async () => {
   port = await freePort();
   mkdirSync(join(root, "etc/secrets"), { recursive: true });
   writeFileSync(join(root, "etc/secrets/ldap-root-password"), PASSWORD, { mode: 0o600 });
-  writeFileSync(join(folder, "people.ldif"), people());
   params();
   useRole(AS_SHIPPED);
   if (uid !== undefined) execFileSync("chown", ["-R", `${uid}:${uid}`, folder]);
   await done(switchRole());
-  const bind = ["-x", "-H", `ldap://127.0.0.1:${port}`, "-D", "cn=admin,dc=example,dc=org", "-w", PASSWORD];
-  await done(cab(["run", ROLE, "ldapadd", ...bind, "-f", join(folder, "people.ldif")], as));
+  await add(people());
 });
 afterAll(async () => {
   await cab(["down", ROLE], as);
@@ -191,6 +206,22 @@ test("two generations back", async () => {
   params();
 });
 
+test("ten thousand entries go through LDIF into another format, and back with what was written meanwhile", async () => {
+  const more = Array.from({ length: 10_000 - ENTRIES }, (_, i) => {
+    const name = `more${i}`;
+    return `dn: uid=${name},ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: ${name}\ncn: ${name}\nsn: ${name}\n`;
+  });
+  await add(more.join("\n"));
+  expect(await entries()).toBe(10_001);
+  useRole(OTHER_FORMAT);
+  const there = await underLoad(2, () => done(switchRole()).then(() => {}));
+  expect([dataFormat(), await entries()]).toEqual(["openldap-mdb-next", 10_001]);
+  await add("dn: uid=late,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: late\ncn: late\nsn: late\n");
+  const back = await underLoad(2, () => done(cab(["rollback", ROLE], as)).then(() => {}));
+  console.log(`ten thousand entries: there ${JSON.stringify(there)}, back ${JSON.stringify(back)}`);
+  expect([dataFormat(), await entries()]).toEqual(["openldap-mdb-2.5", 10_002]);
+});
+
 test("fifty switches under load: each is done, and clients miss the server only while it restarts", async () => {
   useRole(AS_SHIPPED);
   const noticed = await underLoad(4, async () => {
@@ -200,6 +231,6 @@ test("fifty switches under load: each is done, and clients miss the server only 
     }
   });
   console.log(`fifty switches: ${JSON.stringify(noticed)}`);
-  expect(await entries()).toBe(ENTRIES + 1);
+  expect(await entries()).toBe(10_002);
   expect(noticed.answered).toBeGreaterThan(noticed.failed);
 });

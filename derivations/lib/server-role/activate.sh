@@ -87,6 +87,7 @@ prepare() {
 apply() {
   makeRun
   lockRun
+  isRoot || [ -z "$USERS" ] || printf '%s: only root can have services run as %s; all run as user %s\n' "$ROLE" "$USERS" "$(id -u)" >&2
   beginSystemd
   supervised || fail "its supervisor does not run" "$NOT_SUPERVISED"
   prepare "$run/.next"

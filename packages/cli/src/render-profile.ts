@@ -1,5 +1,6 @@
 /** What goes wrong with a role on this host, as a person reads it: what happened, and what to type next. */
 import type { ProfileFailure, Returned, StateRefusal } from "@cab/profile";
+import { sizeText } from "./size-text.ts";
 
 export function renderProfileFailure(failure: ProfileFailure): string {
   switch (failure._tag) {
@@ -9,6 +10,8 @@ export function renderProfileFailure(failure: ProfileFailure): string {
       return `${failure.path} is no role: ${failure.reason}\nonly what serverRole makes can be run; for a package's programs there is: cab run NAME PROGRAM`;
     case "OtherRole":
       return `the recipe ${failure.asked} makes the role ${failure.found}\ngive both one name, since generations and state are called by it`;
+    case "OverBudget":
+      return `${failure.role} takes ${sizeText(failure.bytes)} with all that it needs, and may take ${sizeText(failure.budget)}\nsee what it is: cab size ${failure.role}; then leave something out, or raise sizeBudget in its recipe`;
     case "BadParams":
       return `${failure.file}, line ${failure.line}: ${failure.reason}\na line is NAME = VALUE, empty, or begins with #`;
     case "BadRecord":

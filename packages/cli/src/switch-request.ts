@@ -1,7 +1,7 @@
 /** What a switch is to make a generation of: an object, and this instance's parameters as they are now. */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { StorePath } from "@cab/core";
+import { referencesFirst, type StorePath, totalSize } from "@cab/core";
 import { findWorkspaces } from "@cab/evaluator";
 import { onDisk, parseParams, Refused, type SwitchRequest, secretFound } from "@cab/profile";
 import type { Store } from "@cab/store";
@@ -35,10 +35,12 @@ export async function switchRequest(host: Host, role: RoleHost, { path, root, st
   };
 }
 
-/** Throws unless the object is the role of this name; before anything is made of it. */
+/** Throws unless the object is the role of this name, and no larger than it says; before anything is made of it. */
 export function requireRole(store: Store, path: StorePath, role: string): void {
-  const { name } = readManifest(store, path);
+  const { name, sizeBudget: budget } = readManifest(store, path);
   if (name !== role) throw new Refused({ _tag: "OtherRole", asked: role, found: name });
+  const bytes = budget === null ? 0 : totalSize(referencesFirst([path], store.object));
+  if (budget !== null && bytes > budget) throw new Refused({ _tag: "OverBudget", role, bytes, budget });
 }
 
 function checkedParams({ role, secrets }: RoleHost, root: string): Uint8Array {

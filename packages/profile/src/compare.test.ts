@@ -23,6 +23,7 @@ const role = (services: Record<string, UnitSpec>, params: Record<string, string>
     timers: new Map(),
     state: new Map(),
     health: { probes: [], seconds: 1 },
+    sizeBudget: null,
   },
   params: new Map(Object.entries(params)),
 });

@@ -19,6 +19,8 @@ export type ProfileFailure =
   /** The object is no role, or one that this cab cannot read. `reason` begins with the place in the manifest. */
   | { readonly _tag: "NoRole"; readonly path: StorePath; readonly reason: string }
   | { readonly _tag: "OtherRole"; readonly asked: string; readonly found: string }
+  /** Its closure takes more bytes than the role allows itself. */
+  | { readonly _tag: "OverBudget"; readonly role: string; readonly bytes: number; readonly budget: number }
   | { readonly _tag: "BadParams"; readonly file: string; readonly line: number; readonly reason: string }
   | { readonly _tag: "BadRecord"; readonly file: string; readonly reason: string }
   | { readonly _tag: "NoGeneration"; readonly role: string; readonly number: number | null }

@@ -25,7 +25,7 @@ const ROLE = {
   state: { data: { format: "mdb-2.5", converts: "ldif" } },
   health: { probes: ["directory"], seconds: 60 },
   users: [],
-  sizeBudget: null,
+  sizeBudget: 4e7,
 };
 
 const parsed = (value: unknown): unknown => {
@@ -49,6 +49,7 @@ describe("role.json", () => {
         timers: new Map([["backup", { uses: { files: [], params: [], secrets: [] }, after: [] }]]),
         state: new Map([["data", { format: "mdb-2.5", converts: "ldif" }]]),
         health: { probes: ["directory"], seconds: 60 },
+        sizeBudget: 4e7,
       },
     });
   });

@@ -26,6 +26,8 @@ export interface Manifest {
   readonly timers: ReadonlyMap<string, UnitSpec>;
   readonly state: ReadonlyMap<string, StateSpec>;
   readonly health: { readonly probes: readonly string[]; readonly seconds: number };
+  /** Bytes that the closure may take; null if nobody says. */
+  readonly sizeBudget: number | null;
 }
 
 export interface ParamSpec {
@@ -87,6 +89,7 @@ const manifest: Decoder<Manifest> = shape<Manifest>({
   timers: byName(name, unit),
   state: byName(name, shape<StateSpec>({ format, converts: orNull(text) })),
   health: shape<Manifest["health"]>({ probes: list(text), seconds: integer }),
+  sizeBudget: orNull(integer),
 });
 
 /** Left: what is wrong with it. The version is looked at before anything else. */

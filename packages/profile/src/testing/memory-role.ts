@@ -139,7 +139,7 @@ export function memoryHost(objects: ReadonlyMap<StorePath, MemoryRole>): MemoryH
       const health = { probes: [ROLE], seconds: 9 };
       const none = new Map<string, never>();
       const units = { services: none, tasks: none, timers: none };
-      return { name: ROLE, description: "", params: none, secrets: none, ...units, state, health };
+      return { name: ROLE, description: "", params: none, secrets: none, ...units, state, health, sizeBudget: null };
     },
     write: (words) => {
       if (running === undefined) return;
