@@ -171,6 +171,8 @@ afterAll(async () => {
 
 test("entries are there with another openssl", async () => {
   useRole(OTHER_OPENSSL);
+  // Building takes minutes, of which clients notice nothing.
+  await done(cab(["realise", ...fromCache(), ROLE], as));
   const noticed = await underLoad(2, () => done(switchRole()).then(() => {}));
   console.log(`another openssl: ${JSON.stringify(noticed)}`);
   expect([current(), await entries()]).toEqual(["generation-2", ENTRIES + 1]);
