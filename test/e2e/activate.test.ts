@@ -1,5 +1,6 @@
 /** A role makes a host run it, by its own `activate`: no cab is needed, and here none helps but to show the store at /cab. */
 import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -36,6 +37,10 @@ const options: CabOptions = {
   env: { HOME: folder },
   ...(uid === undefined ? {} : { uid }),
 };
+
+const mayMount =
+  spawnSync("unshare", ["--user", "--map-root-user", "--mount", "true"], uid === undefined ? {} : { uid, gid: uid })
+    .status === 0;
 
 const write = (file: string, text: string, mode = 0o600): void => {
   mkdirSync(dirname(join(root, file)), { recursive: true });
@@ -281,6 +286,38 @@ describe("data", () => {
     expect(events(await withParams("tower", "plan"))).toEqual(["keep\tbase", "keep\ttick", "keep\ttop"]);
     expect(await run("tower", "version", "book", ".versions/book@book-1.1")).toMatchObject({ code: 0 });
     expect(page().slice(-2)).toEqual(["top ends", "base ends"]);
+  });
+
+  test.skipIf(!mayMount)(
+    "stays what it is when the disk is full before its backup is whole (needs user namespaces)",
+    async () => {
+      await supervise("tower");
+      await withParams("tower", "apply");
+      const backups = join(root, "state/tower/.backups");
+      const small = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"];
+      const mounted = 'mkdir -p "$0" && mount -t tmpfs -o size=64k tmpfs "$0" && "$@"; code=$?; ls "$0"; exit $code';
+      write("state/tower/book/page", randomBytes(200_000).toString("hex"));
+      const ended = await cab(["run", "tower", "activate", "backup", "book", backup], {
+        ...options,
+        under: [...small, mounted, backups],
+      });
+      expect(ended).toMatchObject({ code: 1, stdout: "" });
+      expect(ended.stderr).toContain(`tower: cannot write ${backup}\n`);
+      rmSync(join(root, "state"), { recursive: true, force: true });
+    },
+  );
+
+  test("that nobody may write to stops an activation before anything is touched", async () => {
+    mkdirSync(join(root, "state/tower"), { recursive: true });
+    if (uid !== undefined) chownSync(join(root, "state/tower"), 0, 0);
+    else chmodSync(join(root, "state/tower"), 0o555);
+    rmSync(join(root, "run/tower"), { recursive: true, force: true });
+    const { code, stderr } = await withParams("tower", "check");
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `tower: cannot write to /cab/state/tower as user ${uid ?? process.getuid?.()}\n`,
+    });
+    rmSync(join(root, "state"), { recursive: true, force: true });
   });
 
   test("of a format that the role does not have stops an activation before anything is touched", async () => {

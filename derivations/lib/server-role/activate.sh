@@ -52,6 +52,7 @@ isRoot() { [ "$(id -u)" = 0 ]; }
 makeRun() {
   mkdir -p "$run" "$run/etc" "$run/secrets" "$run/service" "$run/fingerprints" "$run/work" "$state" ||
     fail "cannot make $run and $state as user $(id -u): does somebody else own them?"
+  [ -w "$state" ] || fail "cannot write to $state as user $(id -u)"
   if isRoot; then
     chmod 711 "$run" "$state"
     chmod 755 "$run/etc"

@@ -79,14 +79,12 @@ backup() {
   found=$(formatOf "$1")
   [ "$found" = "$(ownFormat "$1")" ] || fail "$1 has data of format ${found:-none}" "$OTHER_FORMAT"
   mkdir -p "$(dirname "$2")"
-  rm -f "$2.new"
-  trap 'rm -f "$2.new"' EXIT
+  rm -f "$2.new" "$2.failed"
+  unfinished=$2
+  trap 'rm -f "$unfinished.new" "$unfinished.failed"' EXIT
   # A pipe tells only how its last program ended.
   { "$libexec/state/$1/backup" || printf failed > "$2.failed"; } | gzip -1 > "$2.new" || fail "cannot write $2"
-  if [ -e "$2.failed" ]; then
-    rm -f "$2.failed"
-    fail "the backup of $1 failed"
-  fi
+  [ ! -e "$2.failed" ] || fail "the backup of $1 failed"
   digest=$(sha256sum < "$2.new" | cut -c 1-64)
   sync
   printf '%s\n' "$digest" > "$2.sha256"
