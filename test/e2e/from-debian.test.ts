@@ -99,7 +99,17 @@ describe("redis", () => {
       name(object).replace(/-\d+\..*/, ""),
     );
     expect(withoutVersion.sort()).toEqual([
-      ...["libc", "libcap2", "libgcrypt20", "libgpg-error0", "libjemalloc2", "liblz4-1", "liblzf1", "liblzma5"],
+      ...[
+        "busybox",
+        "libc",
+        "libcap2",
+        "libgcrypt20",
+        "libgpg-error0",
+        "libjemalloc2",
+        "liblz4-1",
+        "liblzf1",
+        "liblzma5",
+      ],
       ...["libsystemd0", "libzstd1", "openssl", "redis", "redis", "two-redis", "zlib"],
     ]);
   });
